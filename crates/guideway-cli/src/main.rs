@@ -1,0 +1,2 @@
+//! The guideway command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Metrics, events and statistics of perception results: pure functions over arrays.

@@ -1,0 +1,41 @@
+//! Arrow schemas and typed rows of every guideway table, format versions, and the [`Source`] and [`Sink`] traits.
+//!
+//! A table is a struct of rows: [`FrameRow`], [`LabelRow`], …. The struct's doc comments become the column comments of the
+//! Arrow schema, so the same text is read in rustdoc, in `guideway tables` and from Python. Rows turn into
+//! [`RecordBatch`](arrow_array::RecordBatch)es and back through [`Row`]:
+//!
+//! ```
+//! use guideway_schema::{ChannelRow, Row, Table};
+//!
+//! let row = ChannelRow { channel_id: "c1".to_owned(), topic: "/camera".to_owned(), ..ChannelRow::default() };
+//! let batch = ChannelRow::to_batch(&[row.clone()])?;
+//! assert_eq!(batch.schema(), Table::Channels.schema());
+//! assert_eq!(ChannelRow::from_batch(&batch)?, vec![row]);
+//! # Ok::<(), guideway_schema::SchemaError>(())
+//! ```
+//!
+//! | table | one row per |
+//! |---|---|
+//! | `recordings` | log, drive or collection of images |
+//! | `channels` | topic of a recording, known or unknown |
+//! | `chunks` | chunk of a log: where to find the messages of a time range |
+//! | `sensors` | sensor of a recording, with its calibration |
+//! | `frames` | camera image or lidar sweep |
+//! | `signals` | sample of ego pose, speed, IMU, GNSS, … |
+//! | `labels` | labelled object in a frame |
+//! | `predictions` | predicted object in a frame |
+//! | `events` | miss, false positive, confusion or poor localisation |
+//! | `metrics` | value of a metric on a slice |
+
+mod column;
+mod rows;
+mod source;
+mod version;
+
+pub use column::{Column, Row, SchemaError};
+pub use rows::{
+    ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, PredictionRow, RecordingRow, Rows, SensorRow,
+    SignalRow, Table,
+};
+pub use source::{Collected, IngestSummary, Sink, SinkError, Source, SourceError};
+pub use version::{FORMAT_VERSION, FormatVersion, VersionError};

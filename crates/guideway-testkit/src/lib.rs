@@ -1,0 +1,39 @@
+//! Fixtures, generators and the way to the real test data. Unpublished.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of real test data, or `None` with a loud note that the calling test is skipped.
+///
+/// Looked for in `GUIDEWAY_TEST_DATA`, else in `../shared/data` beside the project. The data are not part of the project.
+///
+/// ```no_run
+/// let Some(cases) = guideway_testkit::data("ref_coco_ap/visible") else { return };
+/// ```
+pub fn data(relative: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("GUIDEWAY_TEST_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    let path = root.join(relative);
+    if path.exists() {
+        return Some(path.canonicalize().unwrap_or(path));
+    }
+    skip(&format!("no test data at {}; set GUIDEWAY_TEST_DATA", path.display()));
+    None
+}
+
+/// Says on stderr that a test did not run, and why.
+#[expect(clippy::print_stderr, reason = "a skipped test must be visible in the test log")]
+pub fn skip(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}
+
+/// The JSON value in a file.
+///
+/// # Panics
+/// When the file cannot be read or parsed: this is for tests.
+#[expect(clippy::panic, reason = "test support: a broken fixture must fail the test")]
+pub fn json(path: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
+}

@@ -1,0 +1,1 @@
+//! Detectors: models, training, prediction. The only crate that names the deep-learning framework.

@@ -1,0 +1,2 @@
+//! Checks and generators of the guideway workspace.
+fn main() {}
