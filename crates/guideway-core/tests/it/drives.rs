@@ -17,14 +17,13 @@ fn solve(mut rows: [[f64; 4]; 4], mut right: [f64; 4]) -> [f64; 4] {
             .unwrap();
         rows.swap(i, pivot);
         right.swap(i, pivot);
-        for j in 0..4 {
-            if j != i {
-                let factor = rows[j][i] / rows[i][i];
-                for k in 0..4 {
-                    rows[j][k] -= factor * rows[i][k];
-                }
-                right[j] -= factor * right[i];
+        let top = rows[i];
+        for j in (0..4).filter(|&j| j != i) {
+            let factor = rows[j][i] / top[i];
+            for (value, above) in rows[j].iter_mut().zip(top) {
+                *value -= factor * above;
             }
+            right[j] -= factor * right[i];
         }
     }
     std::array::from_fn(|i| right[i] / rows[i][i])
