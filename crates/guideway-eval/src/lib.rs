@@ -1,1 +1,19 @@
 //! Metrics, events and statistics of perception results: pure functions over arrays.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`coco`] | average precision and recall for boxes and masks, equal to pycocotools; curves, tables, confusion matrix; COCO files |
+//! | [`events`] | every mistake as an event that names its image, label and detection |
+//! | [`bootstrap`] | intervals over recordings, for one run and for the difference of two |
+//! | [`stats`] | intervals for proportions and rates |
+//!
+//! Nothing here knows tables or files of a workspace: columns in, numbers out. Everything is parallel, and gives the same bits on any number
+//! of threads.
+
+pub mod bootstrap;
+pub mod coco;
+mod error;
+pub mod events;
+pub mod stats;
+
+pub use error::{EvalError, Side};

@@ -1,0 +1,327 @@
+//! How sure is a difference? Bootstrap intervals over recordings.
+//!
+//! Frames of one drive resemble each other, so that the unit drawn is the group (a recording), not the frame: with as many groups
+//! as there are, drawn with replacement, the metrics are accumulated again, and the interval is that of the percentiles
+//! (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13). Two runs are compared on the same draws, which
+//! takes out the variation that they share. Matching happens once; a draw is a weight per image.
+//!
+//! Every draw has its own stream of ChaCha8 under the seed, so that the result does not depend on the number of threads.
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::coco::{Accumulated, Matches, summarize};
+use crate::error::EvalError;
+
+/// How to draw.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct BootstrapParams {
+    /// Seed.
+    pub seed: u64,
+    /// Number of draws.
+    pub resamples: u32,
+    /// Coverage of the interval, in (0, 1).
+    pub confidence: f64,
+}
+
+impl Default for BootstrapParams {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            resamples: 1000,
+            confidence: 0.95,
+        }
+    }
+}
+
+/// A metric with its interval.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct MetricInterval {
+    /// Name: `AP`, `AP50`, `APsmall`, `AR100`, ….
+    pub metric: String,
+    /// Class index; `None` for all classes.
+    pub class: Option<u32>,
+    /// Value on all images.
+    pub value: Option<f64>,
+    /// Lower end; `None` with fewer than two groups, or where no draw had a value.
+    pub lower: Option<f64>,
+    /// Upper end.
+    pub upper: Option<f64>,
+    /// Labels that count behind it.
+    pub support: u64,
+}
+
+/// The difference of a metric between two runs.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct MetricDelta {
+    /// Name: `AP`, `AP50`, `APsmall`, `AR100`, ….
+    pub metric: String,
+    /// Class index; `None` for all classes.
+    pub class: Option<u32>,
+    /// The first run's value.
+    pub a: Option<f64>,
+    /// The second run's value.
+    pub b: Option<f64>,
+    /// `b - a`.
+    pub delta: Option<f64>,
+    /// Lower end of the difference's interval.
+    pub lower: Option<f64>,
+    /// Upper end.
+    pub upper: Option<f64>,
+    /// Labels that count behind it.
+    pub support: u64,
+}
+
+impl MetricDelta {
+    /// Is 0 outside the interval?
+    pub fn is_significant(&self) -> bool {
+        matches!((self.lower, self.upper), (Some(lower), Some(upper)) if lower > 0.0 || upper < 0.0)
+    }
+}
+
+/// Name, class place and definition of a metric.
+struct Metric {
+    name: String,
+    /// Place in [`Matches::per_class`] and class index.
+    class: Option<(usize, u32)>,
+    /// Index of the area range behind its support.
+    area: usize,
+}
+
+/// Which metrics there are: the summary, then AP, AP50, AP75 and AR of each class.
+fn metrics(matches: &Matches, acc: &Accumulated) -> Vec<Metric> {
+    let params = &matches.params;
+    let mut out: Vec<Metric> = summarize(params, acc)
+        .into_iter()
+        .map(|stat| Metric {
+            area: params
+                .areas
+                .iter()
+                .skip(1)
+                .position(|area| stat.name.len() > 2 && stat.name[2..] == area.label)
+                .map_or(0, |place| place + 1),
+            name: stat.name,
+            class: None,
+        })
+        .collect();
+    for (place, class) in matches.per_class.iter().enumerate() {
+        if acc.support(Some(place), 0) > 0 {
+            out.extend(class_metric_names(matches).into_iter().map(|name| Metric {
+                name,
+                class: Some((place, class.class)),
+                area: 0,
+            }));
+        }
+    }
+    out
+}
+
+fn class_metric_names(matches: &Matches) -> Vec<String> {
+    let mut names = vec!["AP".to_owned()];
+    for (name, iou) in [("AP50", 0.5), ("AP75", 0.75)] {
+        if matches.params.threshold_index(iou).is_some() {
+            names.push(name.to_owned());
+        }
+    }
+    names.push(format!("AR{}", matches.params.max_dets.last().copied().unwrap_or(0)));
+    names
+}
+
+/// The values, in the order of [`metrics`].
+fn values(matches: &Matches, acc: &Accumulated, metrics: &[Metric]) -> Vec<Option<f64>> {
+    let params = &matches.params;
+    let mut out: Vec<Option<f64>> = summarize(params, acc).into_iter().map(|stat| stat.value).collect();
+    let last = params.max_dets.len().saturating_sub(1);
+    let mut place_before = None;
+    for (place, _) in metrics.iter().filter_map(|metric| metric.class) {
+        if place_before == Some(place) {
+            continue;
+        }
+        place_before = Some(place);
+        out.push(acc.ap(Some(place), 0, None));
+        for iou in [0.5, 0.75] {
+            if let Some(t) = params.threshold_index(iou) {
+                out.push(acc.ap(Some(place), 0, Some(t)));
+            }
+        }
+        out.push(acc.ar(Some(place), 0, last));
+    }
+    out
+}
+
+/// Every metric of a run with its interval. `groups` has a group number per image; images of one group are drawn together.
+pub fn intervals(
+    matches: &Matches,
+    groups: &[u32],
+    params: &BootstrapParams,
+) -> Result<Vec<MetricInterval>, EvalError> {
+    let draws = Draws::new(matches, groups, params)?;
+    let acc = matches.accumulate(None)?;
+    let metrics = metrics(matches, &acc);
+    let point = values(matches, &acc, &metrics);
+    let samples = draws.samples(|weights| values(matches, &matches.accumulate_serially(Some(weights)), &metrics));
+    Ok(metrics
+        .iter()
+        .enumerate()
+        .map(|(i, metric)| {
+            let (lower, upper) = draws.percentiles(samples.iter().filter_map(|sample| sample[i]));
+            MetricInterval {
+                metric: metric.name.clone(),
+                class: metric.class.map(|(_, class)| class),
+                value: point[i],
+                lower,
+                upper,
+                support: acc.support(metric.class.map(|(place, _)| place), metric.area),
+            }
+        })
+        .collect())
+}
+
+/// The difference of every metric between two runs on the same ground truth, with paired bootstrap intervals. `groups` has a group number
+/// per image.
+pub fn compare(
+    run_a: &Matches,
+    run_b: &Matches,
+    groups: &[u32],
+    params: &BootstrapParams,
+) -> Result<Vec<MetricDelta>, EvalError> {
+    check_same(run_a, run_b)?;
+    let draws = Draws::new(run_a, groups, params)?;
+    let (acc_a, acc_b) = (run_a.accumulate(None)?, run_b.accumulate(None)?);
+    let metrics = metrics(run_a, &acc_a);
+    let point_a = values(run_a, &acc_a, &metrics);
+    let point_b = values(run_b, &acc_b, &metrics);
+    let difference = |a: &[Option<f64>], b: &[Option<f64>]| -> Vec<Option<f64>> {
+        a.iter().zip(b).map(|(a, b)| Some((*b)? - (*a)?)).collect()
+    };
+    let samples = draws.samples(|weights| {
+        let a = values(run_a, &run_a.accumulate_serially(Some(weights)), &metrics);
+        let b = values(run_b, &run_b.accumulate_serially(Some(weights)), &metrics);
+        difference(&a, &b)
+    });
+    let delta = difference(&point_a, &point_b);
+    Ok(metrics
+        .iter()
+        .enumerate()
+        .map(|(i, metric)| {
+            let (lower, upper) = draws.percentiles(samples.iter().filter_map(|sample| sample[i]));
+            MetricDelta {
+                metric: metric.name.clone(),
+                class: metric.class.map(|(_, class)| class),
+                a: point_a[i],
+                b: point_b[i],
+                delta: delta[i],
+                lower,
+                upper,
+                support: acc_a.support(metric.class.map(|(place, _)| place), metric.area),
+            }
+        })
+        .collect())
+}
+
+fn check_same(a: &Matches, b: &Matches) -> Result<(), EvalError> {
+    let mismatch = |what, a: usize, b: usize| {
+        Err(EvalError::Mismatch {
+            what,
+            a: a as u64,
+            b: b as u64,
+        })
+    };
+    if a.images != b.images {
+        return mismatch("numbers of images", a.images as usize, b.images as usize);
+    }
+    if a.classes != b.classes || a.per_class.len() != b.per_class.len() {
+        return mismatch("numbers of classes", a.per_class.len(), b.per_class.len());
+    }
+    if a.params != b.params {
+        return Err(EvalError::Parameter {
+            parameter: "params",
+            problem: "the two runs were matched with different parameters".to_owned(),
+        });
+    }
+    for (x, y) in a.per_class.iter().zip(&b.per_class) {
+        if x.label_image != y.label_image || x.label_counted != y.label_counted {
+            return mismatch("labels of a class", x.label.len(), y.label.len());
+        }
+    }
+    Ok(())
+}
+
+/// Draws of groups.
+struct Draws<'a> {
+    params: &'a BootstrapParams,
+    /// Group of each image, renumbered from 0 without gaps.
+    group: Vec<u32>,
+    count: u32,
+}
+
+impl<'a> Draws<'a> {
+    fn new(matches: &Matches, groups: &[u32], params: &'a BootstrapParams) -> Result<Self, EvalError> {
+        if groups.len() != matches.images as usize {
+            return Err(EvalError::Mismatch {
+                what: "numbers of images and of group numbers",
+                a: u64::from(matches.images),
+                b: groups.len() as u64,
+            });
+        }
+        if !(params.confidence > 0.0 && params.confidence < 1.0) {
+            return Err(EvalError::Parameter {
+                parameter: "confidence",
+                problem: format!("{} is not between 0 and 1", params.confidence),
+            });
+        }
+        if params.resamples == 0 || params.resamples > 1_000_000 {
+            return Err(EvalError::Parameter {
+                parameter: "resamples",
+                problem: format!("{} is not between 1 and 1000000", params.resamples),
+            });
+        }
+        let mut names = groups.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        Ok(Self {
+            params,
+            // every group is among the names
+            group: groups
+                .iter()
+                .map(|group| names.partition_point(|name| name < group) as u32)
+                .collect(),
+            count: names.len() as u32,
+        })
+    }
+
+    /// What `measure` makes of each draw's weights; nothing with fewer than two groups.
+    fn samples(&self, measure: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync) -> Vec<Vec<Option<f64>>> {
+        if self.count < 2 {
+            return Vec::new();
+        }
+        (0..self.params.resamples)
+            .into_par_iter()
+            .map(|draw| {
+                let mut rng = ChaCha8Rng::seed_from_u64(self.params.seed);
+                rng.set_stream(u64::from(draw));
+                let mut times = vec![0_u32; self.count as usize];
+                for _ in 0..self.count {
+                    times[rng.random_range(0..self.count) as usize] += 1;
+                }
+                let weights: Vec<u32> = self.group.iter().map(|group| times[*group as usize]).collect();
+                measure(&weights)
+            })
+            .collect()
+    }
+
+    /// The interval's ends: percentiles with linear interpolation between the sorted values, as `numpy.percentile` has them.
+    fn percentiles(&self, values: impl Iterator<Item = f64>) -> (Option<f64>, Option<f64>) {
+        let mut sorted: Vec<f64> = values.collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let at = |fraction: f64| {
+            let place = fraction * sorted.len().checked_sub(1)? as f64;
+            let low = sorted.get(place.floor() as usize)?;
+            let high = sorted.get(place.ceil() as usize)?;
+            Some(low + (high - low) * place.fract())
+        };
+        let tail = (1.0 - self.params.confidence) / 2.0;
+        (at(tail), at(1.0 - tail))
+    }
+}

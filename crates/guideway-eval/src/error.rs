@@ -1,0 +1,204 @@
+//! What can go wrong in an evaluation.
+
+use guideway_core::Hint;
+
+/// Which of the two sides of an evaluation something belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Labels.
+    GroundTruth,
+    /// Predictions.
+    Detections,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::GroundTruth => "ground truth",
+            Self::Detections => "detections",
+        })
+    }
+}
+
+/// An evaluation that cannot be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvalError {
+    /// A column is shorter or longer than the others.
+    #[error("{side}: column `{column}` has {got} rows where `image` has {expected}")]
+    ColumnLength {
+        /// Side.
+        side: Side,
+        /// Column.
+        column: &'static str,
+        /// Rows of `image`, or what the column must have.
+        expected: usize,
+        /// Rows of the column.
+        got: usize,
+    },
+    /// More rows than an index of 32 bits can name.
+    #[error("{side}: {rows} rows are more than the {limit} that one evaluation takes")]
+    TooManyRows {
+        /// Side.
+        side: Side,
+        /// Rows.
+        rows: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// An image or class index beyond the declared number.
+    #[error("{side}: row {row} has `{column}` {value}, and there are only {limit}")]
+    IndexOutOfRange {
+        /// Side.
+        side: Side,
+        /// Row.
+        row: usize,
+        /// Column.
+        column: &'static str,
+        /// Index.
+        value: u32,
+        /// How many there are.
+        limit: u32,
+    },
+    /// A number that is NaN or infinite.
+    #[error("{side}: row {row} has `{column}` {value}, which is not a finite number")]
+    NotFinite {
+        /// Side.
+        side: Side,
+        /// Row.
+        row: usize,
+        /// Column.
+        column: &'static str,
+        /// The number.
+        value: f64,
+    },
+    /// Masks are to be compared, and one side has none.
+    #[error("{side}: there are no masks, and the IoU type is `segm`")]
+    MissingMasks {
+        /// Side.
+        side: Side,
+    },
+    /// The two sides speak of different images or classes.
+    #[error("the {what} differ: {a} against {b}")]
+    Mismatch {
+        /// What differs.
+        what: &'static str,
+        /// On the first side.
+        a: u64,
+        /// On the second side.
+        b: u64,
+    },
+    /// A parameter that makes no sense.
+    #[error("parameter `{parameter}`: {problem}")]
+    Parameter {
+        /// Its name.
+        parameter: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file that is not the JSON it should be.
+    #[error("{what}, at byte {offset} of {file}")]
+    Format {
+        /// What is wrong.
+        what: String,
+        /// Bytes from the beginning.
+        offset: usize,
+        /// File.
+        file: String,
+    },
+    /// A record that cannot be read.
+    #[error("{array}[{index}] cannot be read, at byte {offset} of {file}")]
+    Record {
+        /// `images`, `annotations`, `categories`, `results`, or another key of the file.
+        array: String,
+        /// Its place in the array, from 0.
+        index: usize,
+        /// Bytes from the beginning.
+        offset: usize,
+        /// File.
+        file: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A record without something that the evaluation needs.
+    #[error("{array}[{index}] {problem}, in {file}")]
+    Incomplete {
+        /// `images`, `annotations`, `categories` or `results`.
+        array: &'static str,
+        /// Its place in the array, from 0.
+        index: usize,
+        /// What is missing or wrong.
+        problem: String,
+        /// File.
+        file: String,
+    },
+    /// A mask that cannot be read.
+    #[error("{array}[{index}] has a broken mask, in {file}")]
+    Mask {
+        /// `annotations` or `results`.
+        array: &'static str,
+        /// Its place in the array, from 0.
+        index: usize,
+        /// File.
+        file: String,
+        /// Why.
+        #[source]
+        source: guideway_core::mask::MaskError,
+    },
+    /// Results for images that the ground truth does not have.
+    #[error(
+        "{count} results are for images that the ground truth does not have, the first is results[{index}] with image_id {image_id}, in {file}"
+    )]
+    UnknownImages {
+        /// How many results.
+        count: usize,
+        /// Place of the first, from 0.
+        index: usize,
+        /// Its image.
+        image_id: String,
+        /// File.
+        file: String,
+    },
+    /// A file that cannot be read from disk.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// Path.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Hint for EvalError {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::ColumnLength { .. } | Self::IndexOutOfRange { .. } => {
+                "fill every column once per row, and count the images and classes from 0"
+            }
+            Self::TooManyRows { .. } => "split the evaluation by recordings",
+            Self::NotFinite { .. } => {
+                "drop or repair the row; a model that predicts NaN has usually diverged in training"
+            }
+            Self::MissingMasks { .. } => "evaluate boxes (`bbox`), or give masks on both sides",
+            Self::Mismatch { .. } => "compare runs on the same ground truth, with the same parameters",
+            Self::Parameter { .. } => "start from `CocoParams::default()`",
+            Self::Format { .. } => {
+                "ground truth is one JSON object with `images`, `annotations` and `categories`; results are one JSON array"
+            }
+            Self::Record { source, .. } if source.is_syntax() => {
+                "the file is not valid JSON; `NaN` and `Infinity` are not numbers in JSON"
+            }
+            Self::Record { .. } | Self::Incomplete { .. } => {
+                "see https://cocodataset.org/#format-data for the fields of a record"
+            }
+            Self::Mask { .. } => "masks are polygons, or run lengths with `size` [height, width]",
+            Self::UnknownImages { .. } => {
+                "check that both files are of the same split, and that image ids are the same type of number or text"
+            }
+            Self::Io { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+}

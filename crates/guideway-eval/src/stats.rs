@@ -1,0 +1,233 @@
+//! Intervals for counts.
+//!
+//! Quantiles come from the incomplete gamma function (series and continued fraction after Abramowitz and Stegun, "Handbook of
+//! Mathematical Functions", 6.5.29 and 6.5.31), inverted by bisection: not fast, but to the last digits.
+
+/// Lower and upper end of an interval.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Interval {
+    /// Lower end.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+}
+
+/// Wilson's score interval for a proportion: `successes` of `trials` (Wilson 1927, without continuity correction).
+///
+/// `None` without trials, with more successes than trials, or with a confidence outside (0, 1).
+///
+/// ```
+/// let i = guideway_eval::stats::wilson(8, 10, 0.95).unwrap();
+/// assert!((i.lower - 0.490162).abs() < 1e-6 && (i.upper - 0.943318).abs() < 1e-6);
+/// ```
+pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Option<Interval> {
+    if trials == 0 || successes > trials {
+        return None;
+    }
+    let z = normal_quantile_two_sided(confidence)?;
+    let n = trials as f64;
+    let p = successes as f64 / n;
+    let z2 = z * z;
+    let centre = p + z2 / (2.0 * n);
+    let half = z * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z2 / n;
+    // at the ends the formula gives 0 and 1 but for rounding
+    Some(Interval {
+        lower: if successes == 0 { 0.0 } else { (centre - half) / scale },
+        upper: if successes == trials {
+            1.0
+        } else {
+            (centre + half) / scale
+        },
+    })
+}
+
+/// The exact interval for the rate of a Poisson process that was seen `events` times in `exposure` (km, hours, frames), after Garwood
+/// (1936). In events per unit of exposure.
+///
+/// `None` for an exposure that is not positive and finite, or a confidence outside (0, 1).
+pub fn poisson_rate(events: u64, exposure: f64, confidence: f64) -> Option<Interval> {
+    if !(exposure > 0.0 && exposure.is_finite() && confidence > 0.0 && confidence < 1.0) {
+        return None;
+    }
+    let tail = (1.0 - confidence) / 2.0;
+    let lower = if events == 0 {
+        0.0
+    } else {
+        gamma_quantile(events as f64, tail)
+    };
+    let upper = gamma_quantile(events as f64 + 1.0, 1.0 - tail);
+    Some(Interval {
+        lower: lower / exposure,
+        upper: upper / exposure,
+    })
+}
+
+/// `z` with probability `confidence` between `-z` and `z` under the standard normal distribution; `None` outside (0, 1).
+pub fn normal_quantile_two_sided(confidence: f64) -> Option<f64> {
+    // z² / 2 has a gamma distribution of shape 1/2
+    (confidence > 0.0 && confidence < 1.0).then(|| (2.0 * gamma_quantile(0.5, confidence)).sqrt())
+}
+
+/// Quantile of the gamma distribution with this shape and scale 1, for a probability in (0, 1).
+fn gamma_quantile(shape: f64, probability: f64) -> f64 {
+    let mut low = 0.0;
+    let mut high = shape + 1.0;
+    while gamma_p(shape, high) < probability && high < 1e300 {
+        low = high;
+        high *= 2.0;
+    }
+    // each step halves the interval; 200 are enough for any pair of doubles
+    for _ in 0..200 {
+        let middle = f64::midpoint(low, high);
+        if middle <= low || middle >= high {
+            break;
+        }
+        if gamma_p(shape, middle) < probability {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    f64::midpoint(low, high)
+}
+
+/// Regularised lower incomplete gamma function P(a, x).
+fn gamma_p(a: f64, x: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    let factor = (a * x.ln() - x - ln_gamma(a)).exp();
+    // both converge within about the square root of `a` times ten terms
+    let most = 1000 + (a.sqrt() * 20.0) as u64;
+    if x < a + 1.0 {
+        let mut term = 1.0 / a;
+        let mut sum = term;
+        let mut n = a;
+        for _ in 0..most {
+            n += 1.0;
+            term *= x / n;
+            sum += term;
+            if term < sum * 1e-17 {
+                break;
+            }
+        }
+        return (sum * factor).min(1.0);
+    }
+    // modified Lentz for the continued fraction of Q(a, x)
+    let tiny = 1e-300;
+    let mut b = x + 1.0 - a;
+    let mut c = 1.0 / tiny;
+    let mut d = 1.0 / b;
+    let mut h = d;
+    let mut i = 0.0;
+    for _ in 0..most {
+        i += 1.0;
+        let an = -i * (i - a);
+        b += 2.0;
+        d = an * d + b;
+        if d.abs() < tiny {
+            d = tiny;
+        }
+        c = b + an / c;
+        if c.abs() < tiny {
+            c = tiny;
+        }
+        d = 1.0 / d;
+        let step = d * c;
+        h *= step;
+        if (step - 1.0).abs() < 1e-16 {
+            break;
+        }
+    }
+    (1.0 - factor * h).max(0.0)
+}
+
+/// Logarithm of the gamma function for positive arguments: Stirling's series (Abramowitz and Stegun 6.1.41) after shifting the argument
+/// beyond 15 by the recurrence.
+fn ln_gamma(x: f64) -> f64 {
+    let mut shift = 0.0;
+    let mut x = x;
+    while x < 15.0 {
+        shift += x.ln();
+        x += 1.0;
+    }
+    let inverse = 1.0 / x;
+    let square = inverse * inverse;
+    let series = inverse
+        * (1.0 / 12.0
+            - square
+                * (1.0 / 360.0
+                    - square
+                        * (1.0 / 1260.0
+                            - square * (1.0 / 1680.0 - square * (1.0 / 1188.0 - square * 691.0 / 360_360.0)))));
+    (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + series - shift
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(got: f64, expected: f64) {
+        assert!(
+            (got - expected).abs() <= 1e-10 * expected.abs().max(1.0),
+            "{got} is not {expected}"
+        );
+    }
+
+    #[test]
+    fn normal_quantiles_equal_scipy() {
+        // scipy.stats.norm.ppf((1 + c) / 2)
+        for (confidence, z) in NORMAL {
+            close(normal_quantile_two_sided(confidence).unwrap(), z);
+        }
+    }
+
+    #[test]
+    fn wilson_equals_scipy() {
+        // scipy.stats.binomtest(k, n).proportion_ci(c, method="wilson")
+        for (k, n, confidence, lower, upper) in WILSON {
+            let i = wilson(k, n, confidence).unwrap();
+            close(i.lower, lower);
+            close(i.upper, upper);
+        }
+        assert_eq!(wilson(0, 0, 0.95), None);
+        assert_eq!(wilson(3, 2, 0.95), None);
+        assert_eq!(wilson(1, 2, 1.0), None);
+    }
+
+    #[test]
+    fn poisson_equals_scipy() {
+        // scipy.stats.chi2.ppf(tail, 2 k) / 2 and scipy.stats.chi2.ppf(1 - tail, 2 k + 2) / 2
+        for (k, confidence, lower, upper) in POISSON {
+            let i = poisson_rate(k, 1.0, confidence).unwrap();
+            close(i.lower, lower);
+            close(i.upper, upper);
+        }
+        assert_eq!(poisson_rate(1, 0.0, 0.95), None);
+        assert_eq!(poisson_rate(1, 1.0, f64::NAN), None);
+    }
+
+    const NORMAL: [(f64, f64); 4] = [
+        (0.5, 0.6744897501960817),
+        (0.8, 1.2815515655446004),
+        (0.95, 1.959963984540054),
+        (0.99, 2.5758293035489004),
+    ];
+
+    const WILSON: [(u64, u64, f64, f64, f64); 5] = [
+        (0, 10, 0.95, 0.0, 0.27753279986288926),
+        (8, 10, 0.95, 0.4901624715366418, 0.9433178485456248),
+        (10, 10, 0.9, 0.787058029916593, 1.0),
+        (1, 3, 0.99, 0.04042662929608476, 0.855783984952333),
+        (1234, 100000, 0.95, 0.01167424781439686, 0.013043217262567632),
+    ];
+
+    const POISSON: [(u64, f64, f64, f64); 5] = [
+        (0, 0.95, 0.0, 3.6888794541139354),
+        (1, 0.95, 0.025317807984289897, 5.571643390938898),
+        (10, 0.95, 4.7953886961324335, 18.39035604201778),
+        (250, 0.99, 211.15168243116386, 293.68468832742985),
+        (20000, 0.9, 19767.952469659518, 20234.19037163374),
+    ];
+}
