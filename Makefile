@@ -1,0 +1,69 @@
+# The two commands are `make demo` and `make test`; both install what is missing and share one set of artefacts.
+#
+#   make demo DATA=path/to/images     the whole path on real images
+#   make test                         every check and test
+#
+# Always the release profile, always the whole workspace: cargo compiles a dependency once for each profile and each set
+# of features asked of it, and the engines take half an hour. `PKG="guideway-core guideway-eval"` narrows build, test and
+# lint to light crates while working on them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+VENV ?= $(CURDIR)/.venv
+export VENV
+# The interoperability tests run this Python, and skip where it is absent.
+export GUIDEWAY_PYTHON ?= $(VENV)/bin/python
+
+BIN := $(abspath $(CARGO_TARGET_DIR))/release/guideway
+XTASK := $(abspath $(CARGO_TARGET_DIR))/release/xtask
+PKG ?=
+SCOPE := $(if $(PKG),$(addprefix --package ,$(PKG) xtask),--workspace)
+# Generated files come from the whole program.
+JOBS ?= $(if $(PKG),fmt layers features size words clippy doc test,all)
+DATA ?= $(CURDIR)/../shared/data/vehicles_openimages
+
+.PHONY: help setup setup-build build test lint demo bench gen fmt fuzz-build clean-demo
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+
+setup: ## install what building and testing need (again: nothing)
+	@scripts/setup.sh test
+
+setup-build:
+	@scripts/setup.sh build
+
+build: setup-build ## the program, as target/release/guideway
+	cargo build --release --locked $(SCOPE)
+
+test: setup ## every check and test (JOBS="clippy test" for some of them, PKG="guideway-core" for light crates)
+	cargo fmt --all --check
+	cargo build --release --locked $(SCOPE) --all-targets
+	$(XTASK) ci $(JOBS) $(addprefix --package ,$(PKG))
+
+lint: setup-build ## clippy alone, on the artefacts of the build
+	cargo build --release --locked $(SCOPE)
+	$(XTASK) ci clippy $(addprefix --package ,$(PKG))
+
+demo: build ## the whole path on a folder of real images: make demo DATA=FOLDER
+	GUIDEWAY_BIN="$(BIN)" DATA="$(DATA)" scripts/demo.sh
+
+bench: setup build ## the benchmarks, beside their peers
+	cargo bench --locked $(SCOPE) --bench '*'
+	@if [ -x bench/run.sh ]; then GUIDEWAY_BIN="$(BIN)" bench/run.sh; fi
+
+gen: build ## rewrite the generated files: docs/cli.md, docs/schema
+	$(XTASK) gen
+
+fmt: ## format the code
+	cargo fmt --all
+
+fuzz-build: ## compile the fuzz targets (nightly, cargo-fuzz)
+	cargo xtask ci fuzz-build
+
+clean-demo: ## remove what `make demo` made
+	rm -rf demo-ws
