@@ -7,6 +7,7 @@
 //! | [`id`] | ids derived from content and origin |
 //! | [`time`] | `i64` nanoseconds and the clock they were read from |
 //! | [`bbox`] | axis-aligned boxes in pixels |
+//! | [`mask`] | instance masks as COCO run lengths |
 //! | [`hint`] | errors that say what to do next |
 //! | [`report`] | progress and structured warnings |
 //! | [`exit`] | the documented exit codes |
@@ -20,6 +21,7 @@ pub mod bbox;
 pub mod exit;
 pub mod hint;
 pub mod id;
+pub mod mask;
 pub mod report;
 pub mod time;
 pub mod uri;
@@ -27,5 +29,6 @@ pub mod uri;
 pub use bbox::BBox;
 pub use hint::Hint;
 pub use id::{DatasetId, EventId, FrameId, IdBuilder, LabelId, ModelId, PredictionId, RecordingId, RunId, SensorId};
+pub use mask::Rle;
 pub use report::{Reporter, Silent, Task, Warning};
 pub use time::{Clock, TimeNs};

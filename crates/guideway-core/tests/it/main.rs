@@ -1,0 +1,4 @@
+//! Checks of the vocabulary against reference implementations and real data.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its fixture must fail")]
+
+mod mask;
