@@ -92,10 +92,7 @@ pub(crate) fn list_files(folder: &Path, keep: impl Fn(&Path) -> bool) -> Result<
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    Ok(list(folder)?
-        .into_iter()
-        .filter(|p| keep(p) && p.is_file())
-        .collect())
+    Ok(list(folder)?.into_iter().filter(|p| keep(p) && p.is_file()).collect())
 }
 
 /// The files below a folder that `keep` accepts, sorted by path. Goes at most eight folders deep, so that a link that
@@ -430,7 +427,10 @@ mod tests {
     fn splits_are_found_in_names() {
         assert_eq!(split_in_name("instances_val2017").as_deref(), Some("val"));
         assert_eq!(split_in_name("valid").as_deref(), Some("val"));
-        assert_eq!(split_in_name("instances_from_panoptic_train2017").as_deref(), Some("train"));
+        assert_eq!(
+            split_in_name("instances_from_panoptic_train2017").as_deref(),
+            Some("train")
+        );
         assert_eq!(split_in_name("annotations"), None);
         assert_eq!(split_in_name("latest"), None);
     }

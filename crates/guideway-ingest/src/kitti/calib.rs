@@ -57,7 +57,12 @@ fn matrix<const N: usize>(text: &str) -> Result<[f64; N], String> {
         match (word.parse::<f64>(), out.get_mut(found)) {
             (Ok(value), Some(slot)) if value.is_finite() => *slot = value,
             (Ok(value), None) if value.is_finite() => {}
-            _ => return Err(format!("holds `{}`, not a finite number", word.chars().take(40).collect::<String>())),
+            _ => {
+                return Err(format!(
+                    "holds `{}`, not a finite number",
+                    word.chars().take(40).collect::<String>()
+                ));
+            }
         }
         found += 1;
     }
@@ -162,6 +167,16 @@ pub(crate) fn pose_list(transform: DAffine3) -> [f64; 7] {
     [t.x, t.y, t.z, q.w, q.x, q.y, q.z]
 }
 
+/// `camera_from_ego` from a table's `ego_from_sensor`; `None` unless it holds seven usable numbers.
+pub(crate) fn rect_from_camera_pose(ego_from_sensor: &[f64]) -> Option<DAffine3> {
+    let &[x, y, z, qw, qx, qy, qz] = ego_from_sensor else {
+        return None;
+    };
+    let rotation = DQuat::from_xyzw(qx, qy, qz, qw);
+    let usable = ego_from_sensor.iter().all(|v| v.is_finite()) && rotation.length_squared() > 1e-12;
+    usable.then(|| DAffine3::from_rotation_translation(rotation.normalize(), DVec3::new(x, y, z)).inverse())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -193,7 +208,10 @@ mod tests {
             let camera = ego_from_camera.inverse().transform_point3(point);
             let ours = [fx * camera.x / camera.z + cx, fy * camera.y / camera.z + cy];
             // The file's seven digits make the rotation orthonormal to about 1e-7 only.
-            assert!((ours[0] - reference[0]).abs() < 1e-3 && (ours[1] - reference[1]).abs() < 1e-3, "{ours:?} {reference:?}");
+            assert!(
+                (ours[0] - reference[0]).abs() < 1e-3 && (ours[1] - reference[1]).abs() < 1e-3,
+                "{ours:?} {reference:?}"
+            );
         }
     }
 

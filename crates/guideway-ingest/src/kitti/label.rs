@@ -95,10 +95,7 @@ pub fn parse_kitti_label(line: &str, layout: KittiLabelLayout) -> Result<KittiLa
     let mut text = || columns.next().ok_or_else(|| miscounted.clone());
     let (frame, track_id) = match layout {
         KittiLabelLayout::Object => (None, None),
-        KittiLabelLayout::Tracking => (
-            Some(integer(text()?, "frame")?),
-            Some(integer(text()?, "track_id")?),
-        ),
+        KittiLabelLayout::Tracking => (Some(integer(text()?, "frame")?), Some(integer(text()?, "track_id")?)),
     };
     let class = text()?.to_owned();
     let truncated = number(text()?, "truncated")?;
@@ -260,14 +257,21 @@ mod tests {
     fn both_layouts_are_read() {
         let object = parse_kitti_label(CAR, KittiLabelLayout::Object).expect("a good line");
         let tracking = parse_kitti_label(&format!("7 3 {CAR} 0.5"), KittiLabelLayout::Tracking).expect("a good line");
-        assert_eq!((tracking.frame, tracking.track_id, tracking.score), (Some(7), Some(3), Some(0.5)));
+        assert_eq!(
+            (tracking.frame, tracking.track_id, tracking.score),
+            (Some(7), Some(3), Some(0.5))
+        );
         assert_eq!(object.bbox, tracking.bbox);
         assert_eq!(object.rotation_y, 1.57);
     }
 
     #[test]
     fn bad_lines_say_what_is_wrong() {
-        let parse = |line: &str| parse_kitti_label(line, KittiLabelLayout::Object).expect_err("a bad line").to_string();
+        let parse = |line: &str| {
+            parse_kitti_label(line, KittiLabelLayout::Object)
+                .expect_err("a bad line")
+                .to_string()
+        };
         insta::assert_snapshot!(
             [
                 parse("Car 0.00"),

@@ -17,6 +17,11 @@ pub use object::KittiObjectSource;
 pub use oxts::{KittiOxts, parse_kitti_oxts};
 pub use tracking::KittiTrackingSource;
 
+pub(crate) use calib::rect_from_camera_pose;
+pub(crate) use label::Cuboid;
+pub(crate) use object::looks_like_kitti_object;
+pub(crate) use tracking::looks_like_kitti_tracking;
+
 use std::path::Path;
 
 use guideway_core::{IdBuilder, SensorId};
@@ -82,12 +87,7 @@ fn velodyne_row(recording: &str) -> SensorRow {
     }
 }
 
-fn sensor_id(
-    recording: &str,
-    name: &str,
-    calib: Option<&KittiCalibration>,
-    size: Option<(i64, i64)>,
-) -> SensorId {
+fn sensor_id(recording: &str, name: &str, calib: Option<&KittiCalibration>, size: Option<(i64, i64)>) -> SensorId {
     let mut id = IdBuilder::new("sensor").text(recording).text(name);
     if let Some(calib) = calib {
         for number in calib.numbers() {
@@ -131,7 +131,12 @@ impl Media<'_> {
             modality: if lidar { "lidar" } else { "camera" }.to_owned(),
             sequence: self.sequence,
             uri: guideway_core::uri::from_path(self.path),
-            media_type: if lidar { VELODYNE_MEDIA_TYPE } else { media_type_of_name(self.path) }.to_owned(),
+            media_type: if lidar {
+                VELODYNE_MEDIA_TYPE
+            } else {
+                media_type_of_name(self.path)
+            }
+            .to_owned(),
             ..FrameRow::default()
         };
         let root = self.root.display().to_string();
@@ -159,7 +164,12 @@ impl Media<'_> {
                     );
                 }
             }
-            Err(err) => out.damage("unreadable-file", &root, name.clone(), format!("a file cannot be read: {err}")),
+            Err(err) => out.damage(
+                "unreadable-file",
+                &root,
+                name.clone(),
+                format!("a file cannot be read: {err}"),
+            ),
         }
         if !lidar {
             match image_header(self.path) {

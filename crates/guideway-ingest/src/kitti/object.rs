@@ -91,7 +91,10 @@ impl Scan {
         for path in [&scan.calib, &scan.label_2].into_iter().flat_map(BTreeMap::values) {
             print.content(&relative(root, path), path)?;
         }
-        for path in [&scan.image_2, &scan.image_3, &scan.velodyne].into_iter().flat_map(BTreeMap::values) {
+        for path in [&scan.image_2, &scan.image_3, &scan.velodyne]
+            .into_iter()
+            .flat_map(BTreeMap::values)
+        {
             print.media(&relative(root, path), path)?;
         }
         let sets = [root.join("ImageSets"), root.join("../ImageSets")];
@@ -143,7 +146,13 @@ impl Source for KittiObjectSource {
             root: &root,
             recording: &recording,
             sensors: BTreeSet::new(),
-            out: Emitter::new(sink, reporter, &format!("reading {}", root.display()), Some(keys.len() as u64), "samples"),
+            out: Emitter::new(
+                sink,
+                reporter,
+                &format!("reading {}", root.display()),
+                Some(keys.len() as u64),
+                "samples",
+            ),
         };
         for (sequence, key) in keys.iter().enumerate() {
             reader.sample(key, i64::try_from(sequence).unwrap_or(i64::MAX))?;
@@ -176,7 +185,9 @@ impl Source for KittiObjectSource {
 pub(crate) fn folder_name(root: &Path) -> String {
     let own = file_name(root);
     match root.parent().map(file_name) {
-        Some(parent) if matches!(own.as_str(), "training" | "testing") && !parent.is_empty() => format!("{parent}/{own}"),
+        Some(parent) if matches!(own.as_str(), "training" | "testing") && !parent.is_empty() => {
+            format!("{parent}/{own}")
+        }
         _ => own,
     }
 }

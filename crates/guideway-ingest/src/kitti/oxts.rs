@@ -51,7 +51,29 @@ pub fn parse_kitti_oxts(line: &str) -> Result<KittiOxts, String> {
         })?;
     }
     // ve vs vn: the file has north first. Of accelerations and rates it has vehicle axes (x y z), then level ones (f l u).
-    let [lat, lon, alt, roll, pitch, yaw, vn, ve, vf, _, vu, ax, ay, az, _, _, _, wx, wy, wz, ..] = values;
+    let [
+        lat,
+        lon,
+        alt,
+        roll,
+        pitch,
+        yaw,
+        vn,
+        ve,
+        vf,
+        _,
+        vu,
+        ax,
+        ay,
+        az,
+        _,
+        _,
+        _,
+        wx,
+        wy,
+        wz,
+        ..,
+    ] = values;
     if !(-90.0..=90.0).contains(&lat) || !(-180.0..=180.0).contains(&lon) {
         return Err(format!("{lat}, {lon} is not a place on Earth"));
     }
@@ -96,13 +118,18 @@ impl LocalFrame {
 
     fn position(&self, oxts: &KittiOxts) -> DVec3 {
         let x = self.scale * oxts.longitude_deg.to_radians() * EARTH_RADIUS_M;
-        let y = self.scale * EARTH_RADIUS_M * (std::f64::consts::FRAC_PI_4 + oxts.latitude_deg.to_radians() / 2.0).tan().ln();
+        let y = self.scale
+            * EARTH_RADIUS_M
+            * (std::f64::consts::FRAC_PI_4 + oxts.latitude_deg.to_radians() / 2.0)
+                .tan()
+                .ln();
         DVec3::new(x, y, oxts.altitude_m) - self.origin
     }
 
     /// `world_from_imu`.
     pub(crate) fn world_from_imu(&self, oxts: &KittiOxts) -> DAffine3 {
-        let rotation = DQuat::from_rotation_z(oxts.yaw) * DQuat::from_rotation_y(oxts.pitch) * DQuat::from_rotation_x(oxts.roll);
+        let rotation =
+            DQuat::from_rotation_z(oxts.yaw) * DQuat::from_rotation_y(oxts.pitch) * DQuat::from_rotation_x(oxts.roll);
         DAffine3::from_rotation_translation(rotation, self.position(oxts))
     }
 }
@@ -234,7 +261,10 @@ mod tests {
             "3 columns where at least 23 are expected"
         );
         let far = "95 8 114 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0";
-        assert_eq!(parse_kitti_oxts(far).expect_err("no such place"), "95, 8 is not a place on Earth");
+        assert_eq!(
+            parse_kitti_oxts(far).expect_err("no such place"),
+            "95, 8 is not a place on Earth"
+        );
         assert!(parse_kitti_oxts(&far.replace("95", "nan")).is_err());
         // At the pole the Mercator projection has no finite north coordinate.
         let pole = parse_kitti_oxts(&far.replace("95", "90")).expect("a place");

@@ -48,7 +48,9 @@ struct Scan {
 
 /// Which folders make a folder one of the tracking benchmark.
 pub(crate) fn looks_like_kitti_tracking(folder: &Path) -> bool {
-    ["image_02", "image_03", "label_02"].iter().any(|name| folder.join(name).is_dir())
+    ["image_02", "image_03", "label_02"]
+        .iter()
+        .any(|name| folder.join(name).is_dir())
 }
 
 impl KittiTrackingSource {
@@ -65,10 +67,19 @@ impl KittiTrackingSource {
         for kind in ["image_02", "image_03", "velodyne"] {
             let below = root.join(kind);
             if below.is_dir() {
-                names.extend(list(&below)?.iter().filter(|p| p.is_dir()).map(|p| crate::files::file_name(p)));
+                names.extend(
+                    list(&below)?
+                        .iter()
+                        .filter(|p| p.is_dir())
+                        .map(|p| crate::files::file_name(p)),
+                );
             }
         }
-        names.extend(list_files(&root.join("label_02"), |p| has_ending(p, &["txt"]))?.iter().map(|p| stem(p)));
+        names.extend(
+            list_files(&root.join("label_02"), |p| has_ending(p, &["txt"]))?
+                .iter()
+                .map(|p| stem(p)),
+        );
         if names.is_empty() {
             return Err(not_this_format(
                 folder,
@@ -162,7 +173,10 @@ impl Source for KittiTrackingSource {
         let name = format!("{}/{}", folder_name(&root), self.sequence);
         let scan = self.scan()?.clone();
         let recording = scan.identity.recording_id.as_str().to_owned();
-        let total = [&scan.image_02, &scan.image_03, &scan.velodyne].iter().map(|m| m.len() as u64).sum();
+        let total = [&scan.image_02, &scan.image_03, &scan.velodyne]
+            .iter()
+            .map(|m| m.len() as u64)
+            .sum();
         let mut out = Emitter::new(sink, reporter, &format!("reading {name}"), Some(total), "frames");
         for path in &scan.unnumbered {
             out.damage(
@@ -272,7 +286,11 @@ impl Reader<'_> {
         position: usize,
         path: Option<&PathBuf>,
     ) -> Result<(), SourceError> {
-        let expected = self.root.join(sensor).join(self.sequence).join(format!("{number:06}.png"));
+        let expected = self
+            .root
+            .join(sensor)
+            .join(self.sequence)
+            .join(format!("{number:06}.png"));
         let media = Media {
             root: self.root,
             recording: self.recording,
@@ -325,8 +343,14 @@ impl Reader<'_> {
                 continue;
             };
             let frame_id = Media::frame_id(self.recording, "image_02", &number.to_string());
-            self.out
-                .label(label_row(&label, self.calib, self.recording, &frame_id, &uri, index + 1))?;
+            self.out.label(label_row(
+                &label,
+                self.calib,
+                self.recording,
+                &frame_id,
+                &uri,
+                index + 1,
+            ))?;
         }
         warn_lines(&mut self.out, "bad-label-line", path, problems);
         Ok(())
