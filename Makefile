@@ -53,7 +53,7 @@ demo: build ## the whole path on a folder of real images: make demo DATA=FOLDER
 	GUIDEWAY_BIN="$(BIN)" DATA="$(DATA)" scripts/demo.sh
 
 bench: setup build ## the benchmarks, beside their peers
-	cargo bench --locked $(SCOPE) --bench '*'
+	cargo bench --locked $(SCOPE) --benches
 	@if [ -x bench/run.sh ]; then GUIDEWAY_BIN="$(BIN)" bench/run.sh; fi
 
 gen: build ## rewrite the generated files: docs/cli.md, docs/schema
