@@ -8,6 +8,12 @@
 //! | [`time`] | `i64` nanoseconds and the clock they were read from |
 //! | [`bbox`] | axis-aligned boxes in pixels |
 //! | [`mask`] | instance masks as COCO run lengths |
+//! | [`se3`] | rigid transforms, `world_from_ego` |
+//! | [`camera`] | pinhole, Brown–Conrady and Kannala–Brandt cameras |
+//! | [`cuboid`] | boxes in space, their overlaps from above and in 3D |
+//! | [`geo`] | WGS84, ECEF, local tangent planes and UTM |
+//! | [`trajectory`] | displacement errors of forecasts |
+//! | [`taxonomy`] | one set of class names, and the names of well-known data sets in it |
 //! | [`hint`] | errors that say what to do next |
 //! | [`report`] | progress and structured warnings |
 //! | [`exit`] | the documented exit codes |
@@ -18,17 +24,31 @@
 //! coordinates pixels with the origin at the upper left corner of the upper left pixel.
 
 pub mod bbox;
+pub mod camera;
+pub mod cuboid;
 pub mod exit;
+pub mod geo;
+mod geometry_error;
 pub mod hint;
 pub mod id;
 pub mod mask;
 pub mod report;
+pub mod se3;
+pub mod taxonomy;
 pub mod time;
+pub mod trajectory;
 pub mod uri;
 
 pub use bbox::BBox;
+pub use camera::{Camera, CameraModel, Intrinsics};
+pub use cuboid::{BevBox, Cuboid};
+pub use geo::{Geodetic, Utm};
+pub use geometry_error::GeometryError;
+pub use glam::{DQuat, DVec3};
 pub use hint::Hint;
 pub use id::{DatasetId, EventId, FrameId, IdBuilder, LabelId, ModelId, PredictionId, RecordingId, RunId, SensorId};
 pub use mask::Rle;
 pub use report::{Reporter, Silent, Task, Warning};
+pub use se3::Se3;
+pub use taxonomy::{Taxonomy, TaxonomyFile};
 pub use time::{Clock, TimeNs};

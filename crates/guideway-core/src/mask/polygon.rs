@@ -17,7 +17,7 @@ const MAX_COORDINATE: f64 = 4e8;
 /// The runs of one closed polygon. `height · width` has been checked to fit.
 pub(super) fn rasterise(xy: &[f64], index: usize, height: u32, width: u32) -> Result<Vec<u32>, MaskError> {
     for (position, &value) in xy.iter().enumerate() {
-        if !(value.abs() < MAX_COORDINATE) {
+        if value.is_nan() || value.abs() >= MAX_COORDINATE {
             return Err(MaskError::Coordinate { value, position, index });
         }
     }

@@ -4,6 +4,8 @@ use guideway_core::{BBox, Rle};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::read::floats;
+
 fn table() -> Value {
     serde_json::from_str(include_str!("fixtures/rle_pycocotools.json")).unwrap()
 }
@@ -11,10 +13,6 @@ fn table() -> Value {
 fn size(case: &Value) -> (u32, u32) {
     let side = |name: &str| u32::try_from(case[name].as_u64().unwrap()).unwrap();
     (side("h"), side("w"))
-}
-
-fn floats(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
 fn cases(name: &str) -> Vec<Value> {
