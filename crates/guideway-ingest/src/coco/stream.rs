@@ -337,8 +337,8 @@ mod tests {
                 .join("\n"),
             @r"
         key must be a string at line 1 column 14
-        invalid type: map, expected an array as `images` at line 1 column 11
-        invalid type: sequence, expected a COCO object with `images`, `annotations` and `categories` at line 1 column 0
+        invalid type: map, expected an array as `images` at line 1 column 12
+        invalid type: sequence, expected a COCO object with `images`, `annotations` and `categories` at line 1 column 1
         trailing characters at line 1 column 16
         EOF while parsing a list at line 1 column 12
         "
