@@ -363,7 +363,14 @@ impl ModuleMapper for Replace<'_> {
         self.next += 1;
         param.map(|tensor| {
             let data = TensorData::new(values.to_vec(), tensor.dims());
-            Tensor::from_data(data, &tensor.device()).require_grad()
+            let device = tensor.device();
+            let fresh = Tensor::from_data(data, &device);
+            // Outside of a gradient graph there is nothing to require.
+            if device.is_autodiff() {
+                fresh.require_grad()
+            } else {
+                fresh
+            }
         })
     }
 }
