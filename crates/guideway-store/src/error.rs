@@ -160,8 +160,8 @@ pub enum StoreError {
     Sql {
         /// What the engine says.
         message: String,
-        /// The engine's error.
-        source: Box<datafusion::error::DataFusionError>,
+        /// The engine's own error. Not in the chain of causes: the message says it already.
+        engine: Box<datafusion::error::DataFusionError>,
     },
     /// A dataset of this name holds something else.
     #[error("dataset `{name}` is frozen with hash {existing}, the new content has hash {new}")]
@@ -329,9 +329,9 @@ impl Hint for StoreError {
             Self::UnknownTable { closest, known, .. } => Some(known_or_closest("tables", closest.as_ref(), known)),
             Self::UnknownColumn { closest, known, .. } => Some(known_or_closest("columns", closest.as_ref(), known)),
             Self::NotReadOnly { .. } => Some("only SELECT, EXPLAIN, SHOW and DESCRIBE are allowed".to_owned()),
-            Self::Sql { source, .. }
+            Self::Sql { engine, .. }
                 if matches!(
-                    source.find_root(),
+                    engine.find_root(),
                     datafusion::error::DataFusionError::ResourcesExhausted(_)
                 ) =>
             {

@@ -16,6 +16,7 @@ use lance::dataset::{InsertBuilder, WriteMode, WriteParams};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::durable::{sync, sync_tree};
 use crate::error::{Result, StoreError};
 use crate::frozen::{DatasetInfo, DatasetManifest, FROZEN_VERSION, ParentRecording, SplitInfo};
 use crate::lineage::{NodeKind, NodeRef, Operation};
@@ -380,7 +381,9 @@ impl DatasetWriter {
         info.manifest.table_versions = versions;
         info.manifest.recordings = recordings;
         let target = self.store.frozen_dir(&info);
+        sync_tree(&self.folder)?;
         std::fs::rename(&self.folder, &target).map_err(StoreError::io("move the dataset to", &target))?;
+        sync(&self.store.datasets_dir())?;
         self.transaction.put_dataset(info.clone());
         self.transaction.commit(operation).await?;
         Ok(Frozen { info, created: true })

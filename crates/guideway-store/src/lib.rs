@@ -12,7 +12,7 @@
 //! ```
 //!
 //! **Atomic.** Each table version is written beside the older ones. The catalog pins, per table, the version that readers
-//! see; one SQLite transaction moves all pins and writes the lineage record. So a reader sees all of a commit or nothing,
+//! see. Files are flushed first, then one SQLite transaction moves all pins and writes the lineage record. So a reader sees all of a commit or nothing,
 //! and a writer killed at any moment leaves at most versions and folders that nothing names; the next write undoes them.
 //!
 //! **One writer, many readers.** [`Store::begin`] takes a lock that the kernel releases with its process. Readers never wait.
@@ -48,6 +48,7 @@ mod catalog;
 mod catalog_tables;
 mod diff;
 mod doctor;
+mod durable;
 mod error;
 mod export;
 mod freeze;
@@ -59,6 +60,7 @@ mod registry;
 mod sample;
 mod sql;
 mod sql_error;
+mod sql_names;
 mod store;
 mod tables;
 mod trace;

@@ -9,7 +9,17 @@ use crate::error::{Result, StoreError};
 /// Held as long as it lives.
 #[derive(Debug)]
 pub(crate) struct WriteLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for WriteLock {
+    /// Unlocks by name: a child process that is just being started holds a copy of the descriptor until it becomes another
+    /// program, and closing ours alone would leave the lock with it.
+    fn drop(&mut self) {
+        if let Err(err) = self.file.unlock() {
+            tracing::debug!(%err, "could not unlock");
+        }
+    }
 }
 
 impl WriteLock {
@@ -25,16 +35,10 @@ impl WriteLock {
         match file.try_lock() {
             Ok(()) => {
                 // The text only serves the message that another writer sees: failing to write it must not stop the work.
-                let note = || -> std::io::Result<()> {
-                    file.set_len(0)?;
-                    file.rewind()?;
-                    write!(file, "process {}", std::process::id())
-                };
-                let mut note = note;
-                if let Err(err) = note() {
+                if let Err(err) = sign(&mut file) {
                     tracing::debug!(%err, "could not write the lock's note");
                 }
-                Ok(Self { _file: file })
+                Ok(Self { file })
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -51,4 +55,11 @@ impl WriteLock {
             }),
         }
     }
+}
+
+/// Says in the lock file who holds it.
+fn sign(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "process {}", std::process::id())
 }

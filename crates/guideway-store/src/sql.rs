@@ -8,10 +8,8 @@ use std::task::{Context, Poll};
 use arrow::util::pretty::pretty_format_batches;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use datafusion::catalog::TableProvider;
 use datafusion::catalog::empty::EmptyTable;
-use datafusion::catalog::{
-    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
-};
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
@@ -19,6 +17,8 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as Ast;
 use futures::{Stream, StreamExt as _};
 use guideway_core::hint::closest;
 use guideway_schema::Table;
@@ -27,7 +27,8 @@ use lance::datafusion::LanceTableProvider;
 use crate::catalog_tables::CATALOG_TABLES;
 use crate::error::{Result, StoreError};
 use crate::sample::sample_schema;
-use crate::sql_error::explain;
+use crate::sql_error::{explain, explain_syntax};
+use crate::sql_names::{OneCatalog, SortedSchema};
 use crate::store::Store;
 
 /// Name of the one catalog of a query.
@@ -130,6 +131,30 @@ impl Names {
     }
 }
 
+/// Statements that change something are told apart before their names are looked up.
+fn check_reads(statement: &Statement, query: &str) -> Result<()> {
+    let reads = match statement {
+        Statement::Statement(ast) => matches!(
+            **ast,
+            Ast::Query(_)
+                | Ast::Explain { .. }
+                | Ast::ExplainTable { .. }
+                | Ast::ShowTables { .. }
+                | Ast::ShowColumns { .. }
+                | Ast::ShowFunctions { .. }
+                | Ast::ShowVariable { .. }
+        ),
+        // What is explained is checked with the plan.
+        Statement::Explain(_) => true,
+        _ => false,
+    };
+    if reads {
+        return Ok(());
+    }
+    let verb = query.split_whitespace().next().unwrap_or_default().to_uppercase();
+    Err(StoreError::NotReadOnly { message: verb })
+}
+
 impl Store {
     /// Runs a query: `SELECT`, `EXPLAIN`, `SHOW TABLES`, `DESCRIBE`.
     ///
@@ -144,7 +169,10 @@ impl Store {
         let (context, names) = self.context(query).await?;
         let state = context.state();
         let dialect = state.config_options().sql_parser.dialect;
-        let statement = state.sql_to_statement(query, &dialect).map_err(explain)?;
+        let statement = state
+            .sql_to_statement(query, &dialect)
+            .map_err(|err| explain_syntax(err, query))?;
+        check_reads(&statement, query)?;
         for reference in state.resolve_table_references(&statement).map_err(explain)? {
             names.check(&reference)?;
         }
@@ -184,7 +212,7 @@ impl Store {
         let query = query.to_lowercase();
         let mentions = |name: &str| query.contains(&name.to_lowercase());
         let mut names = Names::default();
-        let mut main: BTreeMap<&str, Arc<dyn TableProvider>> = BTreeMap::new();
+        let mut main: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
         let heads: BTreeMap<Table, _> = self.inner.catalog.heads().await?.into_iter().collect();
         for table in Table::ALL.iter().copied() {
             let provider: Arc<dyn TableProvider> = match heads.get(&table) {
@@ -194,7 +222,7 @@ impl Store {
                 }
                 _ => Arc::new(EmptyTable::new(table.schema())),
             };
-            main.insert(table.name(), provider);
+            main.insert(table.name().to_owned(), provider);
         }
         for table in &CATALOG_TABLES {
             let provider: Arc<dyn TableProvider> = if mentions(table.name) {
@@ -203,26 +231,20 @@ impl Store {
             } else {
                 Arc::new(EmptyTable::new(table.schema()))
             };
-            main.insert(table.name, provider);
+            main.insert(table.name.to_owned(), provider);
         }
-        let frozen = MemorySchemaProvider::new();
+        let mut frozen: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
         for info in self.datasets().await? {
             let provider: Arc<dyn TableProvider> = if mentions(&info.name) {
                 Arc::new(LanceTableProvider::new(self.open_frozen(&info).await?, false, false))
             } else {
                 Arc::new(EmptyTable::new(sample_schema()))
             };
-            frozen.register_table(info.name.clone(), provider).map_err(explain)?;
-            names.datasets.push(info.name);
+            frozen.insert(info.name, provider);
         }
-        let tables = MemorySchemaProvider::new();
-        for (name, provider) in main {
-            tables.register_table(name.to_owned(), provider).map_err(explain)?;
-            names.main.push(name.to_owned());
-        }
-        let catalog = MemoryCatalogProvider::new();
-        catalog.register_schema(MAIN, Arc::new(tables)).map_err(explain)?;
-        catalog.register_schema(DATASETS, Arc::new(frozen)).map_err(explain)?;
+        names.main = main.keys().cloned().collect();
+        names.datasets = frozen.keys().cloned().collect();
+        let catalog = OneCatalog::new([(MAIN, SortedSchema::new(main)), (DATASETS, SortedSchema::new(frozen))]);
         context.register_catalog(CATALOG, Arc::new(catalog));
         Ok((context, names))
     }

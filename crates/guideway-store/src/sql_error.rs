@@ -27,29 +27,29 @@ pub(crate) fn explain(err: DataFusionError) -> StoreError {
                     known,
                 }
             }
-            other => other_error(other.to_string(), err),
+            other => other_error(&other.to_string(), err),
         },
         other => {
             let message = other.strip_backtrace();
-            other_error(message, err)
+            other_error(&message, err)
         }
     }
 }
 
-fn other_error(message: String, err: DataFusionError) -> StoreError {
+fn other_error(message: &str, err: DataFusionError) -> StoreError {
     const PREFIXES: [&str; 4] = [
         "Error during planning: ",
         "Execution error: ",
         "This feature is not implemented: ",
         "External error: ",
     ];
-    let mut message = message.as_str();
+    let mut message = message;
     for prefix in PREFIXES {
         message = message.strip_prefix(prefix).unwrap_or(message);
     }
     StoreError::Sql {
-        message: message.trim().to_owned(),
-        source: Box::new(err),
+        message: message.trim().replace('\n', " "),
+        engine: Box::new(err),
     }
 }
 
@@ -71,6 +71,24 @@ fn syntax(err: &ParserError) -> StoreError {
         None => (text, None, None),
     };
     StoreError::SqlSyntax { message, line, column }
+}
+
+/// The error of parsing this query. The parser gives no place for a query that ends too early; it is the end.
+pub(crate) fn explain_syntax(err: DataFusionError, query: &str) -> StoreError {
+    match explain(err) {
+        StoreError::SqlSyntax {
+            message, line: None, ..
+        } if message.ends_with("EOF") => {
+            let end = query.trim_end();
+            let last = end.rsplit('\n').next().unwrap_or_default();
+            StoreError::SqlSyntax {
+                message: message.replace("found: EOF", "found: the end"),
+                line: Some(end.matches('\n').count() as u64 + 1),
+                column: Some(last.chars().count() as u64 + 1),
+            }
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]

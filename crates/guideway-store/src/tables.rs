@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-
 use lance::dataset::cleanup::CleanupPolicyBuilder;
 use lance::dataset::optimize::{CompactionOptions, compact_files};
 
 use crate::catalog::{Head, set_head};
+use crate::durable::sync_version;
 use crate::error::{Result, StoreError};
 use crate::lineage::{NodeRef, Operation, record};
 use crate::store::Store;
@@ -105,6 +105,7 @@ impl Store {
             Box::pin(compact_files(&mut dataset, CompactionOptions::default(), None))
                 .await
                 .map_err(StoreError::table("compact", table.name()))?;
+            sync_version(&self.table_dir(table), &opened, &dataset)?;
             let rows = dataset
                 .count_rows(None)
                 .await

@@ -11,6 +11,7 @@ use lance::dataset::{CommitBuilder, DeleteBuilder, InsertBuilder, WriteMode, Wri
 use tokio::runtime::Handle;
 
 use crate::catalog::{Head, set_head};
+use crate::durable::sync_version;
 use crate::error::{Result, StoreError};
 use crate::frozen::DatasetInfo;
 use crate::lineage::{NodeRef, Operation, record};
@@ -259,6 +260,8 @@ impl Transaction {
         if deleted == 0 && pending.total_rows == 0 && dataset.version_id() == head.version {
             return Ok(None);
         }
+        let old = self.store.open_table(table, head.version).await?;
+        sync_version(&self.store.table_dir(table), &old, &dataset)?;
         let rows = dataset
             .count_rows(None)
             .await
