@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
+use guideway_core::taxonomy::Taxonomy;
 use guideway_core::{IdBuilder, RecordingId, Reporter, Task, Warning};
 use guideway_schema::{FrameRow, IngestSummary, LabelRow, Rows, SensorRow, SignalRow, Sink, SourceError};
 
@@ -161,7 +162,9 @@ pub(crate) fn image_header(path: &Path) -> Result<ImageHeader, String> {
         imagesize::ImageType::Tiff => "image/tiff",
         other => return Err(format!("is an image of a kind that is not read: {other:?}")),
     };
-    let size = imagesize::reader_size(&mut reader).map_err(|err| format!("has a broken header: {err}"))?;
+    let size = kind
+        .reader_size(&mut reader)
+        .map_err(|err| format!("has a broken header: {err}"))?;
     let (Ok(width), Ok(height)) = (i64::try_from(size.width), i64::try_from(size.height)) else {
         return Err("has an impossible size".to_owned());
     };
@@ -392,8 +395,10 @@ pub(crate) fn count(value: u64) -> i64 {
 
 /// The class of guideway's taxonomy for a class of a data set, or the set's own name where no mapping applies.
 pub(crate) fn canonical_class(dataset: &str, source_class: &str) -> String {
-    let _ = dataset;
-    source_class.to_owned()
+    Taxonomy::builtin()
+        .canonical(dataset, source_class)
+        .unwrap_or(source_class)
+        .to_owned()
 }
 
 /// The usual name of a split: `train`, `val`, `test`; anything else as it is, in lower case.
@@ -420,6 +425,7 @@ pub(crate) fn json_object(map: serde_json::Map<String, serde_json::Value>) -> Op
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test that cannot go on must fail")]
 mod tests {
     use super::*;
 

@@ -158,7 +158,7 @@ rows! {
         height: Option<i64>,
         /// Frames of one group must not be separated by a split: the recording for drives, the frame itself for collections.
         group_id: String,
-        /// The split that the source assigns (`train`, `valid`, `test`, …), if it has any.
+        /// The split that the source assigns (`train`, `val`, `test`, …; `valid` and the like become `val`), if it has any.
         source_split: Option<String>,
         /// Scene attributes given by the source, as a JSON object.
         attributes: Option<String>,

@@ -270,6 +270,7 @@ impl<R: Read> Read for NanFilter<R> {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test that cannot go on must fail")]
 mod tests {
     use proptest::prelude::*;
 

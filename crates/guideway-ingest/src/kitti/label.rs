@@ -215,10 +215,11 @@ impl Cuboid {
     }
 }
 
-/// Unit length, with w ≥ 0, so that one orientation has one spelling.
+/// Unit length, with w ≥ 0 and no negative zeros, so that one orientation has one spelling.
 pub(crate) fn canonical_quaternion(q: DQuat) -> DQuat {
     let q = q.normalize();
-    if q.w < 0.0 { -q } else { q }
+    let q = if q.w < 0.0 { -q } else { q };
+    DQuat::from_xyzw(q.x + 0.0, q.y + 0.0, q.z + 0.0, q.w)
 }
 
 impl KittiLabel {
@@ -246,6 +247,7 @@ impl KittiLabel {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test that cannot go on must fail")]
 mod tests {
     use proptest::prelude::*;
 

@@ -229,6 +229,9 @@ impl Source for KittiTrackingSource {
     }
 }
 
+/// A sensor's folder and the size of its images.
+type SensorKey = (&'static str, Option<(i64, i64)>);
+
 struct Reader<'a> {
     scan: &'a Scan,
     root: &'a Path,
@@ -236,7 +239,7 @@ struct Reader<'a> {
     recording: &'a str,
     calib: Option<&'a KittiCalibration>,
     /// Sensor ids by folder and image size.
-    sensors: BTreeMap<(&'static str, Option<(i64, i64)>), String>,
+    sensors: BTreeMap<SensorKey, String>,
     times: Option<(i64, i64)>,
     out: Emitter<'a>,
 }

@@ -7,9 +7,9 @@ use yaml_rust2::parser::Parser;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
     Scalar(String),
-    Seq(Vec<Node>),
+    Seq(Vec<Self>),
     /// In the order of the file.
-    Map(Vec<(String, Node)>),
+    Map(Vec<(String, Self)>),
 }
 
 const MAX_DEPTH: usize = 16;
@@ -90,6 +90,7 @@ pub(super) fn parse(text: &str) -> Result<Node, (String, usize)> {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test that cannot go on must fail")]
 mod tests {
     use proptest::prelude::*;
 

@@ -79,6 +79,7 @@ impl Read {
             .replace("null,", "∅,")
             .replace(&guideway_core::uri::from_path(&root), "ROOT")
             .replace(&root.display().to_string(), "ROOT")
+            .replace(&*root.file_name().expect("a name").to_string_lossy(), "ROOT")
     }
 }
 
@@ -89,6 +90,7 @@ pub(crate) fn try_read(source: &mut dyn Source) -> Result<Read, SourceError> {
     let summary = source.read(&mut sink, &reporter)?;
     let mut out = Read {
         summary,
+        warnings: std::mem::take(&mut *reporter.0.lock().expect("not poisoned")),
         ..Read::default()
     };
     let last = sink.rows.last().cloned();

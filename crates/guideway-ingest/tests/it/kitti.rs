@@ -129,14 +129,9 @@ fn real_cuboids_project_onto_their_boxes() {
             bounds = [bounds[0].min(u), bounds[1].min(v), bounds[2].max(u), bounds[3].max(v)];
         }
         let given = [label.x_min, label.y_min, label.x_max, label.y_max].map(|v| v.expect("a box"));
-        // The 2D boxes were drawn from the projected cuboids, with two digits in the cuboid's numbers.
-        for (ours, theirs) in bounds.iter().zip(given) {
-            assert!(
-                (ours - theirs).abs() < 4.0,
-                "{} {bounds:?} {given:?}",
-                label.source_class
-            );
-        }
+        // The 2D boxes were drawn by hand (a pedestrian's arms reach beyond the cuboid), so they agree but roughly.
+        let [a, b] = [bounds, given].map(|v| guideway_core::BBox::new(v[0], v[1], v[2], v[3]));
+        assert!(a.iou(b) > 0.8, "{} {bounds:?} {given:?}", label.source_class);
         // Cars stand on the road, below the lidar and upright.
         assert!((rotation * DVec3::Z).z > 0.99);
     }
