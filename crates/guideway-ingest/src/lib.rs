@@ -5,29 +5,44 @@
 //!
 //! | format | recognised by | source |
 //! |---|---|---|
+//! | MCAP | magic bytes, `*.mcap` | [`mcap::McapSource`] |
 //! | KITTI object | `image_2`, `label_2` | [`KittiObjectSource`] |
 //! | KITTI tracking | `image_02`, `label_02` | [`KittiTrackingSource`], one for each sequence |
 //! | COCO instances | a JSON file with `images`, `annotations`, `categories` | [`CocoSource`] |
 //! | YOLO | a YAML file with `names` and splits | [`YoloSource`] |
 //!
-//! Ids come from a fingerprint of file names, lengths and annotations, never from where the folder lies, so a copy is the same
-//! recording and reading twice changes nothing. What cannot be read is counted and reported once per kind and file, with the first
-//! place; only what makes the whole recording unreadable is an error.
+//! Ids come from a fingerprint of content (for folders: file names, lengths and annotations), never from where it lies, so a copy
+//! is the same recording and reading twice changes nothing. What cannot be read is counted and reported once per kind and file, with
+//! the first place; only what makes the whole recording unreadable is an error.
 //!
-//! Writing: [`export`] turns samples into a COCO, YOLO or KITTI folder.
+//! | module | holds |
+//! |---|---|
+//! | [`mcap`] | MCAP logs: scan, index, messages by topic and time, rows |
+//! | [`schemas`] | what the payloads of messages say: Foxglove, ROS 2, ROS 1 |
+//! | [`media`] | the bytes of a frame, by a point read |
+//! | [`export`] | samples into a COCO, YOLO or KITTI folder |
+//! | [`testing`] | logs for tests and benchmarks |
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")
+)]
 
 mod coco;
 mod discover;
-mod export;
+pub mod export;
 mod files;
 mod kitti;
+pub mod mcap;
+pub mod media;
+pub mod schemas;
+pub mod testing;
 mod yolo;
 
 #[doc(hidden)]
 pub use coco::fuzz_coco;
 pub use coco::{CocoId, CocoOptions, CocoProblem, CocoSection, CocoSeen, CocoSource, stream_coco};
 pub use discover::{DiscoverOptions, Format, UnknownFormat, discover, discover_with};
-pub use export::{ExportError, ExportFormat, ExportOptions, ExportSample, ExportSummary, export};
 pub use kitti::{
     KittiCalibration, KittiLabel, KittiLabelError, KittiLabelLayout, KittiObjectSource, KittiOxts, KittiTrackingSource,
     VELODYNE_MEDIA_TYPE, parse_kitti_calibration, parse_kitti_label, parse_kitti_oxts,
