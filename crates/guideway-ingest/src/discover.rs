@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::coco::{CocoOptions, CocoSource, Sniffed, sniff};
 use crate::files::{file_name, has_ending, list, not_this_format};
 use crate::kitti::{KittiObjectSource, KittiTrackingSource, looks_like_kitti_object, looks_like_kitti_tracking};
+use crate::mcap::McapSource;
 use crate::yolo::{YoloSource, is_yolo_yaml};
 
 /// A format that can be read.
@@ -175,7 +176,7 @@ pub fn discover_with(path: &Path, options: &DiscoverOptions) -> Result<Vec<Box<d
 
 /// Opens one MCAP file.
 fn open_mcap(path: &Path) -> Result<Box<dyn Source>, SourceError> {
-    Err(not_this_format(path, "MCAP files cannot be read by this build"))
+    Ok(Box::new(McapSource::open(path)?))
 }
 
 /// The first bytes of an MCAP file.

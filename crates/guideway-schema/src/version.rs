@@ -68,7 +68,7 @@ impl FormatVersion {
     /// May this build write to a workspace of that version?
     pub fn check_writable(self) -> Result<(), VersionError> {
         self.check_readable()?;
-        if self.minor <= FORMAT_VERSION.minor {
+        if self.minor.saturating_sub(FORMAT_VERSION.minor) == 0 {
             Ok(())
         } else {
             Err(VersionError::NotWritable {

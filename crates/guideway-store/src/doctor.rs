@@ -269,7 +269,8 @@ impl Store {
             let Some(path) = uri::to_path(&row.uri) else { continue };
             match std::fs::metadata(&path) {
                 Err(_) => gone.push(row.uri.as_str()),
-                Ok(metadata) if metadata.is_file() && metadata.len() as i64 != row.size_bytes => {
+                // Other formats name one file of several: its size is not the recording's.
+                Ok(metadata) if row.format == "mcap" && metadata.len() as i64 != row.size_bytes => {
                     changed.push(row.uri.as_str());
                 }
                 Ok(_) => {}

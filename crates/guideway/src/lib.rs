@@ -1,1 +1,67 @@
-//! The open data engine for self-driving perception: the workspace and the use cases that join its parts.
+//! The open data engine for self-driving perception.
+//!
+//! This crate joins the parts into use cases; the command line and, later, the server are thin layers on it. Everything
+//! starts from a [`Workspace`]:
+//!
+//! | what | where |
+//! |---|---|
+//! | read logs and labelled data sets | [`Workspace::ingest`] |
+//! | look at recordings and channels | [`Workspace::recordings`], [`Workspace::channels`] |
+//! | ask in SQL | [`Workspace::query`] |
+//! | freeze, compare and export datasets | [`Workspace::freeze`], [`Workspace::dataset_diff`], [`Workspace::export`] |
+//! | train and predict | [`Workspace::train`], [`Workspace::predict`] |
+//! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
+//! | follow lineage | [`Workspace::trace`] |
+//! | check that all is whole | [`Workspace::doctor`] |
+//!
+//! ```no_run
+//! use guideway::{IngestOptions, Workspace, core::Silent};
+//!
+//! let workspace = Workspace::init("ws".as_ref())?;
+//! workspace.ingest(&["drive.mcap".into()], &IngestOptions::default(), &Silent)?;
+//! println!("{} recordings", workspace.recordings()?.len());
+//! # Ok::<(), guideway::Error>(())
+//! ```
+//!
+//! Calls block. Each writes at most one transaction at a time: a process killed in between leaves a whole workspace, and
+//! doing the same again goes on where it was.
+
+mod clock;
+mod config;
+mod dataset;
+mod docs;
+mod error;
+mod evaluate;
+mod files;
+mod ingest;
+mod lineage;
+mod logs;
+mod plot;
+mod predict;
+mod query;
+mod samples;
+pub mod split;
+mod taxonomy;
+mod train;
+mod workspace;
+
+pub use config::{ConfigFile, ENV_VARS, EnvVar, NEW_PROJECT_FILE, PROJECT_FILE, Setting, Settings};
+pub use dataset::{ClassSummary, DatasetSummary, ExportFormat, ExportReport, FreezeOptions, GroupBy, SplitSummary};
+pub use docs::{schema, schemas};
+pub use error::{Error, ErrorKind};
+pub use evaluate::{ClassResult, EvalDelta, EvalDiff, EvalReport};
+pub use files::{ResultFormat, evaluate_files};
+pub use guideway_core as core;
+pub use guideway_eval as eval;
+pub use guideway_schema::{ChannelRow, EventRow, FrameRow, LabelRow, MetricRow, RecordingRow, SensorRow, Table};
+pub use guideway_store::{
+    Changes, Check, Compacted, DatasetDiff, Direction, DoctorReport, Status as CheckStatus, TableInfo, TraceGraph,
+    TraceNode,
+};
+pub use ingest::{IngestOptions, IngestReport, IngestedRecording, Status};
+pub use logs::Message;
+pub use plot::{ConfusionPlot, LinePlot, Series};
+pub use predict::PredictReport;
+pub use query::{JsonShape, QueryResult};
+pub use train::{ModelSummary, TrainOptions, TrainReport};
+pub use workspace::Workspace;

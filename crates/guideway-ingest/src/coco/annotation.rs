@@ -4,7 +4,6 @@ use std::fmt;
 
 use guideway_core::BBox;
 use guideway_core::mask::Rle;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// The id of an image, category or annotation: COCO has integers, some tools write text.
@@ -55,13 +54,20 @@ fn problem(code: &'static str, message: impl Into<String>) -> CocoProblem {
     }
 }
 
-fn object(raw: &RawValue, code: &'static str) -> Result<Map<String, Value>, CocoProblem> {
-    serde_json::from_str(raw.get()).map_err(|err| {
-        let text = err.to_string();
-        // The place inside the element says little; the element's own number is in the warning.
-        let what = text.split(" at line ").next().unwrap_or(&text).to_owned();
-        problem(code, format!("an element cannot be read: {what}"))
-    })
+fn object(element: &Value, code: &'static str) -> Result<Map<String, Value>, CocoProblem> {
+    match element {
+        Value::Object(map) => Ok(map.clone()),
+        other => {
+            let what = match other {
+                Value::Null => "null",
+                Value::Bool(_) => "a boolean",
+                Value::Number(_) => "a number",
+                Value::String(_) => "a string",
+                Value::Array(_) | Value::Object(_) => "an array",
+            };
+            Err(problem(code, format!("an element is {what}, not an object")))
+        }
+    }
 }
 
 /// An element of `images`.
@@ -76,8 +82,8 @@ pub(crate) struct CocoImage {
 }
 
 impl CocoImage {
-    pub(crate) fn parse(raw: &RawValue) -> Result<Self, CocoProblem> {
-        let mut map = object(raw, "bad-image")?;
+    pub(crate) fn parse(element: &Value) -> Result<Self, CocoProblem> {
+        let mut map = object(element, "bad-image")?;
         let id = map
             .remove("id")
             .as_ref()
@@ -103,8 +109,8 @@ impl CocoImage {
 }
 
 /// An element of `categories`: id and name.
-pub(crate) fn parse_category(raw: &RawValue) -> Result<(CocoId, String), CocoProblem> {
-    let mut map = object(raw, "bad-category")?;
+pub(crate) fn parse_category(element: &Value) -> Result<(CocoId, String), CocoProblem> {
+    let mut map = object(element, "bad-category")?;
     let id = map
         .remove("id")
         .as_ref()
@@ -150,8 +156,8 @@ pub(crate) enum Segmentation {
 }
 
 impl CocoAnnotation {
-    pub(crate) fn parse(raw: &RawValue) -> Result<Self, CocoProblem> {
-        let mut map = object(raw, "bad-annotation")?;
+    pub(crate) fn parse(element: &Value) -> Result<Self, CocoProblem> {
+        let mut map = object(element, "bad-annotation")?;
         let id = map.remove("id").as_ref().and_then(CocoId::of);
         let name = id
             .as_ref()
@@ -175,7 +181,7 @@ impl CocoAnnotation {
         let area = map
             .remove("area")
             .and_then(|v| v.as_f64())
-            .filter(|a| a.is_finite() && *a >= 0.0);
+            .filter(|a| is_coordinate(a) && *a >= 0.0);
         let flag = |value: Option<Value>| match value {
             Some(Value::Bool(flag)) => flag,
             Some(Value::Number(number)) => number.as_f64().is_some_and(|v| v != 0.0),
@@ -214,10 +220,15 @@ impl CocoAnnotation {
     }
 }
 
+/// Finite, and not what stands for an infinity since JSON has none.
+fn is_coordinate(value: &f64) -> bool {
+    value.abs() < 1e300
+}
+
 fn parse_box(value: &Value) -> Result<BBox, String> {
     let numbers: Option<Vec<f64>> = value
         .as_array()
-        .and_then(|a| a.iter().map(|v| v.as_f64().filter(|f| f.is_finite())).collect());
+        .and_then(|a| a.iter().map(|v| v.as_f64().filter(is_coordinate)).collect());
     let Some(&[x, y, w, h]) = numbers.as_deref() else {
         return Err("`bbox` is not four finite numbers".to_owned());
     };
@@ -241,7 +252,7 @@ fn parse_segmentation(value: &Value) -> Segmentation {
             for polygon in polygons {
                 let numbers: Option<Vec<f64>> = polygon
                     .as_array()
-                    .and_then(|a| a.iter().map(|v| v.as_f64().filter(|f| f.is_finite())).collect());
+                    .and_then(|a| a.iter().map(|v| v.as_f64().filter(is_coordinate)).collect());
                 match numbers {
                     Some(numbers) if numbers.len() >= 6 && numbers.len().is_multiple_of(2) => out.push(numbers),
                     _ => {

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use guideway_core::{Clock, FrameId, IdBuilder, LabelId, RecordingId, Reporter, SensorId};
 use guideway_schema::{FrameRow, IngestSummary, LabelRow, RecordingRow, SensorRow, Sink, Source, SourceError};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::annotation::{CocoAnnotation, CocoId, CocoImage, CocoProblem, parse_category};
 use super::stream::{CocoSection, stream_coco};
@@ -194,10 +193,10 @@ impl Scan {
                 problems.push((problem, place));
             }
         };
-        let mut each = |section: CocoSection, index: u64, raw: &RawValue| -> bool {
+        let mut each = |section: CocoSection, index: u64, element: &Value| -> bool {
             match section {
                 CocoSection::Annotations => {}
-                CocoSection::Categories => match parse_category(raw) {
+                CocoSection::Categories => match parse_category(element) {
                     Ok((id, name)) => {
                         if let Some(first) = categories.get(&id) {
                             keep(
@@ -217,7 +216,9 @@ impl Scan {
                 },
                 CocoSection::Images => {
                     // What is wrong with an image is told in the second pass, where its row would come.
-                    let Ok(image) = CocoImage::parse(raw) else { return true };
+                    let Ok(image) = CocoImage::parse(element) else {
+                        return true;
+                    };
                     let found = find_image(folders, &image.file_name);
                     if let Some(path) = &found {
                         // A file that vanishes meanwhile is reported when its row is made.
@@ -316,10 +317,10 @@ impl Source for CocoSource {
         };
         let mut failed = None;
         let file = File::open(&self.path).map_err(|err| io_error(&self.path, err))?;
-        let outcome = stream_coco(file, &mut |section, index, raw| {
+        let outcome = stream_coco(file, &mut |section, index, element| {
             let pushed = match section {
-                CocoSection::Images => rows.image(index, raw),
-                CocoSection::Annotations => rows.annotation(index, raw),
+                CocoSection::Images => rows.image(index, element),
+                CocoSection::Annotations => rows.annotation(index, element),
                 CocoSection::Categories => Ok(()),
             };
             rows.out.advance(u64::from(section != CocoSection::Categories));
@@ -379,9 +380,9 @@ impl RowMaker<'_> {
             .into_string()
     }
 
-    fn image(&mut self, index: u64, raw: &RawValue) -> Result<(), SourceError> {
+    fn image(&mut self, index: u64, element: &Value) -> Result<(), SourceError> {
         let place = format!("images[{index}]");
-        let image = match CocoImage::parse(raw) {
+        let image = match CocoImage::parse(element) {
             Ok(image) => image,
             Err(problem) => {
                 self.damage(problem.code, &place, problem.message);
@@ -456,9 +457,9 @@ impl RowMaker<'_> {
         self.out.frame(row)
     }
 
-    fn annotation(&mut self, index: u64, raw: &RawValue) -> Result<(), SourceError> {
+    fn annotation(&mut self, index: u64, element: &Value) -> Result<(), SourceError> {
         let place = format!("annotations[{index}]");
-        match self.label(index, raw, &place) {
+        match self.label(index, element, &place) {
             Ok(row) => self.out.label(row),
             Err(problem) => {
                 self.damage(problem.code, &place, problem.message);
@@ -467,8 +468,8 @@ impl RowMaker<'_> {
         }
     }
 
-    fn label(&mut self, index: u64, raw: &RawValue, place: &str) -> Result<LabelRow, CocoProblem> {
-        let annotation = CocoAnnotation::parse(raw)?;
+    fn label(&mut self, index: u64, element: &Value, place: &str) -> Result<LabelRow, CocoProblem> {
+        let annotation = CocoAnnotation::parse(element)?;
         let problem = |code: &'static str, message: String| CocoProblem { code, message };
         let Some(size) = self.scan.images.get(&annotation.image_id).copied() else {
             return Err(problem(
@@ -551,19 +552,19 @@ impl RowMaker<'_> {
 #[doc(hidden)]
 pub fn fuzz_coco(bytes: &[u8]) {
     let mut sizes: HashMap<CocoId, Option<(i64, i64)>> = HashMap::new();
-    let _malformed = stream_coco(bytes, &mut |section, _, raw| {
+    let _malformed = stream_coco(bytes, &mut |section, _, element| {
         match section {
             CocoSection::Images => {
-                if let Ok(image) = CocoImage::parse(raw) {
+                if let Ok(image) = CocoImage::parse(element) {
                     // Small images only: fuzzing looks for faults in the parser, not for the time a mask takes.
                     sizes.insert(image.id, image.size.filter(|(w, h)| *w <= 512 && *h <= 512));
                 }
             }
             CocoSection::Categories => {
-                let _bad = parse_category(raw);
+                let _bad = parse_category(element);
             }
             CocoSection::Annotations => {
-                if let Ok(annotation) = CocoAnnotation::parse(raw) {
+                if let Ok(annotation) = CocoAnnotation::parse(element) {
                     let size = sizes.get(&annotation.image_id).copied().flatten();
                     let mask = annotation.segmentation.mask(size).ok().flatten();
                     let _box = annotation.segmentation.bbox(mask.as_ref());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{BufReader, Read};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 /// An array of a COCO file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +46,7 @@ pub struct CocoSeen {
 /// so that one bad annotation does not cost the whole file. What else is no JSON is an error with line and column.
 pub fn stream_coco<R: Read>(
     reader: R,
-    each: &mut dyn FnMut(CocoSection, u64, &RawValue) -> bool,
+    each: &mut dyn FnMut(CocoSection, u64, &Value) -> bool,
 ) -> Result<CocoSeen, serde_json::Error> {
     let buffered = BufReader::with_capacity(1 << 16, NanFilter::new(reader));
     let mut deserializer = serde_json::Deserializer::from_reader(buffered);
@@ -67,7 +67,7 @@ pub fn stream_coco<R: Read>(
 
 struct Root<'a> {
     seen: &'a mut CocoSeen,
-    each: &'a mut dyn FnMut(CocoSection, u64, &RawValue) -> bool,
+    each: &'a mut dyn FnMut(CocoSection, u64, &Value) -> bool,
     stopped: &'a mut bool,
 }
 
@@ -111,7 +111,7 @@ impl<'de> Visitor<'de> for Root<'_> {
 struct Elements<'a> {
     section: CocoSection,
     count: &'a mut u64,
-    each: &'a mut dyn FnMut(CocoSection, u64, &RawValue) -> bool,
+    each: &'a mut dyn FnMut(CocoSection, u64, &Value) -> bool,
     stopped: &'a mut bool,
 }
 
@@ -131,10 +131,10 @@ impl<'de> Visitor<'de> for Elements<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(raw) = seq.next_element::<Box<RawValue>>()? {
+        while let Some(element) = seq.next_element::<Value>()? {
             let index = *self.count;
             *self.count += 1;
-            if !(self.each)(self.section, index, &raw) {
+            if !(self.each)(self.section, index, &element) {
                 *self.stopped = true;
                 return Err(A::Error::custom("stopped"));
             }
@@ -158,16 +158,16 @@ pub(crate) enum Sniffed {
 pub(crate) fn sniff<R: Read>(reader: R) -> Sniffed {
     let mut image = false;
     let mut annotation: Option<Sniffed> = None;
-    let mut look = |section: CocoSection, _: u64, raw: &RawValue| -> bool {
+    let mut look = |section: CocoSection, _: u64, element: &Value| -> bool {
+        let has = |key: &str| element.get(key).is_some();
         match section {
-            CocoSection::Images => image |= raw.get().contains("\"file_name\"") || raw.get().contains("\"id\""),
+            CocoSection::Images => image |= has("file_name") || has("id"),
             CocoSection::Annotations if annotation.is_none() => {
-                let text = raw.get();
-                annotation = Some(if text.contains("\"segments_info\"") {
+                annotation = Some(if has("segments_info") {
                     Sniffed::OtherCoco("panoptic")
-                } else if text.contains("\"bbox\"") || text.contains("\"segmentation\"") {
+                } else if has("bbox") || has("segmentation") {
                     Sniffed::Instances
-                } else if text.contains("\"caption\"") {
+                } else if has("caption") {
                     Sniffed::OtherCoco("captions")
                 } else {
                     Sniffed::OtherCoco("without boxes or masks")
@@ -192,7 +192,7 @@ pub(crate) fn sniff<R: Read>(reader: R) -> Sniffed {
 }
 
 /// Replaces what Python's `json` writes for non-finite floats by JSON of the same length that is no finite number: `NaN` by
-/// `""`, `Infinity` by `1e999`. Offsets, and so the columns in errors, stay as they are.
+/// `""`, `Infinity` by `1e308`, which no pixel coordinate comes near. Offsets, and so the columns in errors, stay as they are.
 struct NanFilter<R> {
     inner: R,
     in_string: bool,
@@ -205,9 +205,9 @@ struct NanFilter<R> {
 const NAN_REST: &[(u8, u8)] = &[(b'a', b'"'), (b'N', b' ')];
 const INFINITY_REST: &[(u8, u8)] = &[
     (b'n', b'e'),
-    (b'f', b'9'),
-    (b'i', b'9'),
-    (b'n', b'9'),
+    (b'f', b'3'),
+    (b'i', b'0'),
+    (b'n', b'8'),
     (b'i', b' '),
     (b't', b' '),
     (b'y', b' '),
@@ -279,7 +279,7 @@ mod tests {
     fn elements(text: &str) -> Result<Vec<String>, String> {
         let mut out = Vec::new();
         stream_coco(text.as_bytes(), &mut |section, index, raw| {
-            out.push(format!("{} {index} {}", section.key(), raw.get()));
+            out.push(format!("{} {index} {raw}", section.key()));
             true
         })
         .map_err(|err| err.to_string())?;
@@ -307,11 +307,7 @@ mod tests {
         let text = r#"{"info": {"a": [1]}, "annotations": [{"id": 1}, 7], "images": [], "categories": [{"id": 2}]}"#;
         assert_eq!(
             elements(text).expect("good JSON"),
-            [
-                "annotations 0 {\"id\": 1}",
-                "annotations 1 7",
-                "categories 0 {\"id\": 2}"
-            ]
+            ["annotations 0 {\"id\":1}", "annotations 1 7", "categories 0 {\"id\":2}"]
         );
     }
 
@@ -319,11 +315,11 @@ mod tests {
     fn pythons_non_finite_numbers_do_not_cost_the_file() {
         let text = r#"{"annotations": [{"x": NaN, "s": "NaN \" Infinity"}, [-Infinity, Infinity]]}"#;
         let whole = elements(text).expect("let through");
-        assert_eq!(whole[0], r#"annotations 0 {"x": "" , "s": "NaN \" Infinity"}"#);
-        assert_eq!(whole[1], "annotations 1 [-1e999   , 1e999   ]");
+        assert_eq!(whole[0], r#"annotations 0 {"s":"NaN \" Infinity","x":""}"#);
+        assert_eq!(whole[1], "annotations 1 [-1e+308,1e+308]");
         let mut bytewise = Vec::new();
         stream_coco(OneByOne(text.as_bytes()), &mut |_, _, raw| {
-            bytewise.push(raw.get().to_owned());
+            bytewise.push(raw.to_string());
             true
         })
         .expect("let through");

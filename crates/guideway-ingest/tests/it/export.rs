@@ -3,7 +3,7 @@ use std::path::Path;
 use glam::{DQuat, DVec3};
 use guideway_core::Hint as _;
 use guideway_core::mask::Rle;
-use guideway_ingest::{ExportError, ExportFormat, ExportOptions, ExportSample, ExportSummary, export};
+use guideway_ingest::export::{ExportError, ExportFormat, ExportOptions, ExportSample, ExportSummary, export};
 use guideway_schema::{LabelRow, SensorRow};
 use proptest::prelude::*;
 

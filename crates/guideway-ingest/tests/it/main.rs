@@ -1,6 +1,10 @@
 //! Readers and writers as a user meets them: files and folders in, rows out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on must fail"
+)]
 
 mod coco;
 mod common;

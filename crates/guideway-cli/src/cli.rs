@@ -1,0 +1,472 @@
+//! The command line's types. What a command does is in `commands/<noun>.rs`; what it means is in the facade.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The open data engine for self-driving perception.
+///
+/// From drive logs and labels on disk to a trained, evaluated and traceable detector, in one program. Commands that work on
+/// a workspace find it by looking for `guideway.toml` here and in the folders above.
+#[derive(Debug, Parser)]
+#[command(name = "guideway", version, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The workspace folder [default: the nearest folder upwards that holds guideway.toml]
+    #[arg(short = 'w', long, global = true, env = "GUIDEWAY_WORKSPACE", value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+
+    /// How to print results on stdout
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Auto, env = "GUIDEWAY_OUTPUT_FORMAT", value_name = "FORMAT")]
+    pub(crate) output_format: OutputFormat,
+
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+
+    /// Print only results and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Say more about what happens (repeat for debug output)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Never draw progress bars
+    #[arg(long, global = true, env = "GUIDEWAY_NO_PROGRESS")]
+    pub(crate) no_progress: bool,
+}
+
+/// The format of results on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Text on a terminal, text in a pipe too: stable enough to read, not to parse
+    Auto,
+    /// Aligned tables
+    Text,
+    /// One JSON document
+    Json,
+    /// One JSON object a line, for commands that list rows
+    Ndjson,
+    /// Comma-separated values with a header line, for commands that list rows
+    Csv,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a folder a workspace
+    Init(InitArgs),
+    /// Read logs and labelled data sets into the tables; the media stay where they are
+    Ingest(IngestArgs),
+    /// Look at the recordings in the workspace
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Ask the tables in SQL
+    Query(QueryArgs),
+    /// Freeze, look at, compare and export dataset versions
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
+    /// Train a detector on a frozen dataset
+    Train(TrainArgs),
+    /// Look at trained models
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Run a model over a dataset or a query
+    Predict(PredictArgs),
+    /// Evaluate models and result files
+    #[command(subcommand)]
+    Eval(EvalCommand),
+    /// Show where something came from and what was made of it
+    Trace(TraceArgs),
+    /// List the tables, or the columns of one
+    Tables(TablesArgs),
+    /// Check that the workspace is whole
+    Doctor(DoctorArgs),
+    /// Show the settings and where each comes from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print generated documentation
+    #[command(subcommand, hide = true)]
+    Docs(DocsCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder; it is made when missing
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IngestArgs {
+    /// Logs, annotation files or data set folders; a folder may hold several recordings
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The format [default: found by looking]: mcap, kitti-object, kitti-tracking, coco or yolo
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+
+    /// Where the images of a COCO set lie [default: found beside the annotations]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: Option<PathBuf>,
+
+    /// Read again what is already in the workspace
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// List the recordings
+    Ls,
+    /// Show one recording: sensors, time span, damage
+    Show {
+        /// Recording id (a prefix will do) or name
+        #[arg(value_name = "RECORDING")]
+        recording: String,
+    },
+    /// List the channels of a recording, known and unknown
+    Channels {
+        /// Recording id (a prefix will do) or name
+        #[arg(value_name = "RECORDING")]
+        recording: String,
+    },
+    /// Print the messages of a channel, from the log itself
+    Cat {
+        /// Recording id (a prefix will do) or name
+        #[arg(value_name = "RECORDING")]
+        recording: String,
+        /// The channel's topic
+        #[arg(value_name = "TOPIC")]
+        topic: String,
+        /// From this log time on, ns
+        #[arg(long, value_name = "NS")]
+        from: Option<i64>,
+        /// Up to, and not including, this log time, ns
+        #[arg(long, value_name = "NS")]
+        to: Option<i64>,
+        /// At most this many messages
+        #[arg(long, default_value_t = 10, value_name = "N")]
+        limit: usize,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// One SELECT statement, or `-` to read it from stdin
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: String,
+
+    /// Rows to print as text at most; other formats print all
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(crate) max_rows: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetCommand {
+    /// Freeze the frames that a query selects, with media, labels and splits, as an immutable version
+    Freeze(FreezeArgs),
+    /// List the frozen datasets
+    Ls,
+    /// Show one dataset: splits, classes, hash, origin
+    Show {
+        /// The dataset
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Say which frames and labels were added, removed or changed
+    Diff {
+        /// The older dataset
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// The newer dataset
+        #[arg(value_name = "NEW")]
+        new: String,
+    },
+    /// Write a dataset in another format
+    Export {
+        /// The dataset
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The format
+        #[arg(long, value_enum, value_name = "FORMAT")]
+        to: ExportFormat,
+        /// The folder to make
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Replace the folder if it exists
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// COCO instances JSON with an image folder
+    Coco,
+    /// YOLO text labels with a data.yaml
+    Yolo,
+    /// KITTI object layout
+    Kitti,
+    /// Parquet files, media included
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FreezeArgs {
+    /// Name of the new dataset; a name is never given twice
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// A SELECT that yields frame_id, and optionally split
+    #[arg(long, value_name = "SQL")]
+    pub(crate) from: String,
+
+    /// Fractions of frames, such as train=0.8,val=0.2 [default: train=0.8,val=0.2 unless the query yields split]
+    #[arg(long, value_name = "NAME=FRACTION,…")]
+    pub(crate) split: Option<String>,
+
+    /// What must not be separated
+    #[arg(long, value_enum, default_value_t = GroupBy::Recording, value_name = "WHAT")]
+    pub(crate) group_by: GroupBy,
+
+    /// Seed of the split
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) seed: u64,
+
+    /// Keep only labels of these classes [default: all that occur]
+    #[arg(long, value_delimiter = ',', value_name = "CLASS,…")]
+    pub(crate) classes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupBy {
+    /// All frames of a drive; independent images stand alone
+    Recording,
+    /// Each frame alone: refused where it would tear a drive apart
+    Frame,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The detector's TOML file
+    #[arg(value_name = "CONFIG")]
+    pub(crate) config: PathBuf,
+
+    /// The frozen dataset
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: String,
+
+    /// Name of the model [default: from the file, the dataset and the seed]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// The split to learn from
+    #[arg(long, default_value = "train", value_name = "SPLIT")]
+    pub(crate) train_split: String,
+
+    /// The split to watch for early stopping; none if the dataset lacks it
+    #[arg(long, default_value = "val", value_name = "SPLIT")]
+    pub(crate) val_split: String,
+
+    /// Seed, instead of the file's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// Where to compute
+    #[arg(long, value_name = "cpu|cuda|wgpu")]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// List the models
+    Ls,
+    /// Show one model
+    Show {
+        /// Model name, or id (a prefix will do)
+        #[arg(value_name = "MODEL")]
+        model: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// Model name, or id (a prefix will do)
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+
+    /// A dataset (`night-v1`), one of its splits (`night-v1:val`), or a SELECT that yields frame_id
+    #[arg(long, value_name = "DATASET[:SPLIT]|SQL")]
+    pub(crate) on: String,
+
+    /// Where to compute
+    #[arg(long, value_name = "cpu|cuda|wgpu")]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvalCommand {
+    /// Run a model on a dataset and compare with its labels
+    Run {
+        /// Model name, or id (a prefix will do)
+        #[arg(value_name = "MODEL")]
+        model: String,
+        /// A dataset or one of its splits
+        #[arg(long, value_name = "DATASET[:SPLIT]")]
+        on: String,
+        /// Where to compute
+        #[arg(long, value_name = "cpu|cuda|wgpu")]
+        device: Option<String>,
+    },
+    /// List the evaluations
+    Ls,
+    /// Show one evaluation
+    Show {
+        /// Run id (a prefix will do)
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
+    /// Compare two evaluations on the same dataset
+    Diff {
+        /// The baseline
+        #[arg(value_name = "BASELINE")]
+        baseline: String,
+        /// The candidate
+        #[arg(value_name = "CANDIDATE")]
+        candidate: String,
+        /// Bootstrap resamples
+        #[arg(long, default_value_t = 1000, value_name = "N")]
+        resamples: usize,
+        /// Seed of the bootstrap
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        seed: u64,
+    },
+    /// Evaluate result files made elsewhere; needs no workspace
+    Files {
+        /// The format of both files
+        #[arg(long, value_enum, default_value_t = ResultFormat::Coco, value_name = "FORMAT")]
+        format: ResultFormat,
+        /// Ground truth
+        #[arg(long, value_name = "FILE")]
+        gt: PathBuf,
+        /// Predictions
+        #[arg(long, value_name = "FILE")]
+        pred: PathBuf,
+        /// What is matched
+        #[arg(long, value_enum, default_value_t = IouType::Bbox, value_name = "TYPE")]
+        iou_type: IouType,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ResultFormat {
+    /// COCO instances JSON and COCO results JSON
+    Coco,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IouType {
+    /// Boxes
+    Bbox,
+    /// Masks
+    Segm,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// A model, dataset, run, frame or recording: name, or id (a prefix will do)
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: String,
+
+    /// Which way to follow
+    #[arg(long, value_enum, default_value_t = TraceDirection::Both, value_name = "WAY")]
+    pub(crate) direction: TraceDirection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceDirection {
+    /// What it was made from
+    Up,
+    /// What was made from it
+    Down,
+    /// Both
+    Both,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TablesArgs {
+    /// Show the columns of this table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+
+    /// Merge small fragments and drop versions that nothing refers to
+    #[arg(long, conflicts_with = "table")]
+    pub(crate) compact: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Recompute every hash as well; reads all frozen data
+    #[arg(long)]
+    pub(crate) deep: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings in force, with their origin
+    Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DocsCommand {
+    /// The command-line reference, Markdown
+    Cli,
+    /// The names of the JSON schemas, one a line
+    Schemas,
+    /// One JSON schema
+    Schema {
+        /// Its name
+        name: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

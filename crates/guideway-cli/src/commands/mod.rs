@@ -1,0 +1,38 @@
+//! One module a noun; each function turns arguments into a call of the facade and its answer into a [`Report`].
+//!
+//! [`Report`]: crate::output::Report
+
+mod data;
+mod dataset;
+mod docs;
+mod eval;
+mod lineage;
+mod log;
+mod model;
+mod workspace;
+
+use guideway::Error;
+
+use crate::cli::Command;
+use crate::context::{Context, Outcome};
+
+/// Runs a command.
+pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error> {
+    match command {
+        Command::Init(args) => workspace::init(context, &args),
+        Command::Ingest(args) => data::ingest(context, &args),
+        Command::Log(command) => log::run(context, &command),
+        Command::Query(args) => data::query(context, &args),
+        Command::Dataset(command) => dataset::run(context, &command),
+        Command::Train(args) => model::train(context, &args),
+        Command::Model(command) => model::run(context, &command),
+        Command::Predict(args) => model::predict(context, &args),
+        Command::Eval(command) => eval::run(context, &command),
+        Command::Trace(args) => lineage::trace(context, &args),
+        Command::Tables(args) => workspace::tables(context, &args),
+        Command::Doctor(args) => workspace::doctor(context, &args),
+        Command::Config(command) => workspace::config(context, &command),
+        Command::Completions(args) => docs::completions(&args),
+        Command::Docs(command) => docs::run(&command),
+    }
+}

@@ -1,0 +1,113 @@
+//! `train`, `predict` and `model`.
+
+use guideway::{Error, ModelSummary, TrainOptions};
+use serde_json::{Value, json};
+
+use super::log::short;
+use crate::cli::{ModelCommand, PredictArgs, TrainArgs};
+use crate::context::{Context, Outcome};
+use crate::output::{Grid, Report, count, plural};
+
+pub(crate) fn train(context: &Context, args: &TrainArgs) -> Result<Outcome, Error> {
+    let options = TrainOptions {
+        dataset: args.dataset.clone(),
+        name: args.name.clone(),
+        train_split: args.train_split.clone(),
+        val_split: args.val_split.clone(),
+        seed: args.seed,
+        device: args.device.clone(),
+    };
+    let trained = context.workspace()?.train(&args.config, &options, &context.console)?;
+    let state = match (trained.created, trained.resumed_at_step) {
+        (false, _) => "was trained already: same file, dataset and seed".to_owned(),
+        (true, Some(step)) => format!("trained, taken up again at step {}", count(step)),
+        (true, None) => "trained".to_owned(),
+    };
+    let report = Report::new(&trained)
+        .text(format!("Model {} {state}", trained.model.name))
+        .pairs([
+            ("model", trained.model.model_id.clone()),
+            ("steps", count(trained.steps)),
+            (
+                "best",
+                trained.best.map_or(String::new(), |best| {
+                    format!("{} {best:.4} on {}", trained.metric, args.val_split)
+                }),
+            ),
+            ("weights", trained.model.digest.clone()),
+            ("folder", trained.model.path.clone()),
+            ("curves", trained.curves.clone()),
+        ]);
+    context.print(&report)?;
+    Ok(context.outcome())
+}
+
+pub(crate) fn run(context: &Context, command: &ModelCommand) -> Result<Outcome, Error> {
+    let workspace = context.workspace()?;
+    match command {
+        ModelCommand::Ls => {
+            let models = workspace.models()?;
+            let mut grid = Grid::new(&["model", "id", "dataset", "classes", "best"]).decimals(&["best"], 4);
+            for model in &models {
+                grid.push(vec![
+                    json!(model.name),
+                    json!(short(&model.model_id)),
+                    json!(model.dataset),
+                    json!(model.classes.len()),
+                    model.best.map_or(Value::Null, |best| json!(best)),
+                ]);
+            }
+            let mut report = Report::new(&models).rows(grid.clone());
+            report = if grid.is_empty() {
+                report.text("No models yet. Train one with `guideway train CONFIG --dataset NAME`.")
+            } else {
+                report.grid(grid)
+            };
+            context.print(&report)?;
+        }
+        ModelCommand::Show { model } => {
+            let model: ModelSummary = workspace.model(model)?;
+            let report = Report::new(&model)
+                .pairs([
+                    ("name", model.name.clone()),
+                    ("id", model.model_id.clone()),
+                    ("dataset", model.dataset.clone()),
+                    ("classes", model.classes.join(", ")),
+                    ("best", model.best.map_or(String::new(), |best| format!("{best:.4}"))),
+                    ("weights", model.digest.clone()),
+                    ("folder", model.path.clone()),
+                ])
+                .heading("Configuration")
+                .text(model.config.trim_end());
+            context.print(&report)?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn predict(context: &Context, args: &PredictArgs) -> Result<Outcome, Error> {
+    let run = context
+        .workspace()?
+        .predict(&args.model, &args.on, args.device.as_deref(), &context.console)?;
+    let mut classes = Grid::new(&["class", "predictions"]);
+    for (class, predictions) in &run.by_class {
+        classes.push(vec![json!(class), json!(predictions)]);
+    }
+    let state = if run.created {
+        ""
+    } else {
+        " (made before: same model and frames)"
+    };
+    let text = format!(
+        "{} on {}{state}",
+        plural(run.predictions, "prediction"),
+        plural(run.frames, "frame")
+    );
+    context.print(
+        &Report::new(&run)
+            .pairs([("run", run.run_id.clone())])
+            .grid(classes)
+            .text(text),
+    )?;
+    Ok(context.outcome())
+}

@@ -1,0 +1,272 @@
+//! The facade's error: what failed, where, and what to do next.
+
+use std::path::{Path, PathBuf};
+
+use guideway_core::{Hint, exit};
+use thiserror::Error as ThisError;
+
+/// An error of any use case.
+#[derive(Debug, ThisError)]
+#[error(transparent)]
+pub struct Error(Box<ErrorKind>);
+
+/// What failed.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A file could not be read, written or renamed.
+    #[error("could not {action} {}", path.display())]
+    Io {
+        /// `read`, `write`, ….
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Results could not be printed.
+    #[error("could not print the result")]
+    Output {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No workspace here.
+    #[error("no workspace: neither {} nor a folder above it holds guideway.toml", path.display())]
+    NoWorkspace {
+        /// Where the search began.
+        path: PathBuf,
+    },
+    /// A settings file is broken.
+    #[error("{message}\n  in the settings file {}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What TOML says.
+        message: String,
+    },
+    /// A setting has a bad value.
+    #[error("setting `{key}` is wrong: {message} ({origin})")]
+    Setting {
+        /// The setting.
+        key: String,
+        /// What is wrong.
+        message: String,
+        /// Where the value comes from.
+        origin: String,
+    },
+    /// A value on the command line does not make sense.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What would be right.
+        hint: Option<String>,
+    },
+    /// The work was done, and its result is bad.
+    #[error("{message}")]
+    Failed {
+        /// What is bad.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A name or id that is not in the workspace.
+    #[error("there is no {kind} `{name}` in this workspace")]
+    NotFound {
+        /// `recording`, `dataset`, `model`, ….
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A prefix that several ids share.
+    #[error("`{name}` could be any of {count} {kind}s: {examples}")]
+    Ambiguous {
+        /// `recording`, `model`, ….
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// How many match.
+        count: usize,
+        /// Some of them.
+        examples: String,
+    },
+    /// A query, a split or a pattern matched nothing.
+    #[error("{message}")]
+    NothingSelected {
+        /// What was empty.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A split would separate frames that belong together.
+    #[error("{count} groups lie in more than one split, so that validation would see what training saw: {examples}")]
+    Straddle {
+        /// How many.
+        count: usize,
+        /// Some of them.
+        examples: String,
+    },
+    /// A plot could not be drawn.
+    #[error("could not draw the plot `{title}`: {message}")]
+    Plot {
+        /// Its title.
+        title: String,
+        /// What the drawing library says.
+        message: String,
+    },
+    /// Something inside a stored thing cannot be understood.
+    #[error("{what} cannot be read: {message}")]
+    Corrupt {
+        /// What it is.
+        what: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Reading a recording failed.
+    #[error(transparent)]
+    Source(#[from] guideway_schema::SourceError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] guideway_store::StoreError),
+    /// Training or prediction failed.
+    #[error(transparent)]
+    Train(#[from] guideway_train::TrainError),
+    /// Evaluation failed.
+    #[error(transparent)]
+    Eval(#[from] guideway_eval::EvalError),
+    /// Reading a log failed.
+    #[error(transparent)]
+    Log(#[from] guideway_ingest::mcap::McapError),
+    /// Fetching media failed.
+    #[error(transparent)]
+    Media(#[from] guideway_ingest::media::MediaError),
+    /// Writing another format failed.
+    #[error(transparent)]
+    Export(#[from] guideway_ingest::export::ExportError),
+}
+
+macro_rules! from {
+    ($($source:ty),+ $(,)?) => {$(
+        impl From<$source> for Error {
+            fn from(source: $source) -> Self {
+                Self(Box::new(ErrorKind::from(source)))
+            }
+        }
+    )+};
+}
+
+// One by one: a blanket impl would overlap with `From<Error> for Error`.
+from!(
+    ErrorKind,
+    guideway_schema::SourceError,
+    guideway_store::StoreError,
+    guideway_train::TrainError,
+    guideway_eval::EvalError,
+    guideway_ingest::mcap::McapError,
+    guideway_ingest::media::MediaError,
+    guideway_ingest::export::ExportError,
+);
+
+impl Error {
+    /// What failed.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// A failed file operation.
+    pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        ErrorKind::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+        .into()
+    }
+
+    /// Results that could not be printed.
+    pub fn output(source: std::io::Error) -> Self {
+        ErrorKind::Output { source }.into()
+    }
+
+    /// A value that does not make sense.
+    pub fn usage(message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+        ErrorKind::Usage {
+            message: message.into(),
+            hint: hint.into(),
+        }
+        .into()
+    }
+
+    /// A command that failed for a reason that it has printed.
+    pub fn failed(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        ErrorKind::Failed {
+            message: message.into(),
+            hint: hint.into(),
+        }
+        .into()
+    }
+
+    /// A name that is not there.
+    pub fn not_found(kind: &'static str, name: &str, hint: impl Into<String>) -> Self {
+        ErrorKind::NotFound {
+            kind,
+            name: name.to_owned(),
+            hint: hint.into(),
+        }
+        .into()
+    }
+
+    /// Stored bytes that make no sense.
+    pub fn corrupt(what: impl Into<String>, message: impl ToString) -> Self {
+        ErrorKind::Corrupt {
+            what: what.into(),
+            message: message.to_string(),
+        }
+        .into()
+    }
+
+    /// The reader of stdout has gone away: no error to a person.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Output { source } if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code of a command that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self.kind() {
+            ErrorKind::Usage { .. } => exit::USAGE,
+            ErrorKind::NothingSelected { .. } => exit::NOTHING_SELECTED,
+            _ => exit::FAILED,
+        }
+    }
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self.kind() {
+            ErrorKind::NoWorkspace { .. } => {
+                Some("make one with `guideway init DIR`, or name one with --workspace DIR".to_owned())
+            }
+            ErrorKind::Config { .. } => Some("`guideway config show` lists the settings and their defaults".to_owned()),
+            ErrorKind::Usage { hint, .. } | ErrorKind::NothingSelected { hint, .. } => hint.clone(),
+            ErrorKind::NotFound { hint, .. } | ErrorKind::Failed { hint, .. } => Some(hint.clone()),
+            ErrorKind::Ambiguous { .. } => Some("give more digits of the id".to_owned()),
+            ErrorKind::Straddle { .. } => {
+                Some("leave out --group-by frame, or let the query put whole recordings into one split".to_owned())
+            }
+            ErrorKind::Corrupt { .. } => Some("`guideway doctor --deep` says what else is damaged".to_owned()),
+            ErrorKind::Source(err) => err.hint(),
+            ErrorKind::Store(err) => err.hint(),
+            ErrorKind::Train(err) => err.hint(),
+            ErrorKind::Eval(err) => err.hint(),
+            ErrorKind::Log(err) => err.hint(),
+            ErrorKind::Media(err) => err.hint(),
+            ErrorKind::Export(err) => err.hint(),
+            ErrorKind::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some("check the path".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Logs and labelled data sets into the tables.
+
+use std::path::PathBuf;
+
+use guideway_core::{Hint as _, RecordingId, Reporter, Task, Warning};
+use guideway_ingest::{DiscoverOptions, Format, discover_with};
+use guideway_schema::{IngestSummary, RecordingRow, Rows, Sink, SinkError, Source};
+use guideway_store::{BlockingSink, NodeKind, NodeRef};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::clock;
+use crate::error::{Error, ErrorKind};
+use crate::taxonomy::ClassNames;
+use crate::workspace::{Workspace, quote};
+
+/// How to ingest.
+#[derive(Debug, Clone, Default)]
+pub struct IngestOptions {
+    /// The format; found by looking when `None`.
+    pub format: Option<String>,
+    /// Where the images of a COCO set lie; found beside the annotations when `None`.
+    pub images: Option<PathBuf>,
+    /// Read again what is in the workspace already.
+    pub force: bool,
+}
+
+/// What became of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// New in the workspace.
+    Added,
+    /// Read again; the rows of before were replaced.
+    Updated,
+    /// In the workspace already; not read.
+    Unchanged,
+    /// Not readable; nothing of it was kept.
+    Failed,
+}
+
+/// One recording of an ingest.
+#[derive(Debug, Clone, Serialize)]
+pub struct IngestedRecording {
+    /// Its id; empty when it could not be opened at all.
+    pub recording_id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it lies.
+    pub uri: String,
+    /// Its format.
+    pub format: String,
+    /// What became of it.
+    pub status: Status,
+    /// What was found in it.
+    #[serde(flatten)]
+    pub summary: IngestSummary,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// What an ingest did. Every recording reported as added is durable.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct IngestReport {
+    /// The recordings, in the order found.
+    pub recordings: Vec<IngestedRecording>,
+}
+
+impl Workspace {
+    /// Reads logs and labelled data sets into the tables. The media stay where they are.
+    ///
+    /// Each recording is one transaction: after a kill, those reported so far are there whole, and the same call goes on
+    /// with the rest. A recording that cannot be read does not stop the others. Paths are all looked at before anything is
+    /// read, so that a misspelt one costs nothing.
+    pub fn ingest(
+        &self,
+        paths: &[PathBuf],
+        options: &IngestOptions,
+        reporter: &dyn Reporter,
+    ) -> Result<IngestReport, Error> {
+        let format = match &options.format {
+            None => None,
+            Some(name) => Some(name.parse::<Format>().map_err(|err| {
+                let hint = err
+                    .hint()
+                    .unwrap_or_else(|| "leave out --format to have it found by looking".to_owned());
+                Error::usage(err.to_string(), hint)
+            })?),
+        };
+        let looking = DiscoverOptions {
+            format,
+            images: options.images.clone(),
+        };
+        let classes = ClassNames::load(self.settings().taxonomy.as_deref())?;
+        let mut sources = Vec::new();
+        for path in paths {
+            let path = path.canonicalize().map_err(|source| Error::io("find", path, source))?;
+            sources.extend(discover_with(&path, &looking)?);
+        }
+        let total: u64 = sources.iter().map(|source| source.size_bytes()).sum();
+        let task = reporter.begin("Ingesting", Some(total), "B");
+        let mut report = IngestReport::default();
+        for mut source in sources {
+            task.note(&source.uri());
+            let uri = source.uri();
+            let format = source.format();
+            let size = source.size_bytes();
+            let recording = match self.ingest_one(source.as_mut(), options.force, &classes, reporter) {
+                Ok(recording) => recording,
+                Err(err) if matches!(err.kind(), ErrorKind::Source(source) if !is_sink(source)) => {
+                    let name = file_name(&uri);
+                    let hint = err.hint().map_or(String::new(), |hint| format!(" (hint: {hint})"));
+                    IngestedRecording {
+                        recording_id: String::new(),
+                        name,
+                        uri,
+                        format: format.to_owned(),
+                        status: Status::Failed,
+                        summary: IngestSummary::default(),
+                        error: Some(format!("{}{hint}", chain(&err))),
+                    }
+                }
+                // The store refuses: the next recording would fare no better.
+                Err(err) => return Err(err),
+            };
+            report.recordings.push(recording);
+            task.advance(size);
+        }
+        Ok(report)
+    }
+
+    fn ingest_one(
+        &self,
+        source: &mut dyn Source,
+        force: bool,
+        classes: &ClassNames,
+        reporter: &dyn Reporter,
+    ) -> Result<IngestedRecording, Error> {
+        let started = clock::now_ns();
+        let id = source.recording_id()?;
+        let known: Vec<RecordingRow> = self.rows(&format!(
+            "SELECT * FROM recordings WHERE recording_id = {}",
+            quote(id.as_str())
+        ))?;
+        if let (Some(known), false) = (known.first(), force) {
+            return Ok(IngestedRecording {
+                recording_id: known.recording_id.clone(),
+                name: known.name.clone(),
+                uri: known.uri.clone(),
+                format: known.format.clone(),
+                status: Status::Unchanged,
+                summary: IngestSummary {
+                    frames: known.frame_count.max(0) as u64,
+                    labels: known.label_count.max(0) as u64,
+                    messages: known.message_count.max(0) as u64,
+                    damaged: known.damage_count.max(0) as u64,
+                    ..IngestSummary::default()
+                },
+                error: None,
+            });
+        }
+        let mut transaction = self.block_on(self.store().begin())?;
+        transaction.replace_recording(&id);
+        let mut sink = Tap {
+            sink: transaction.into_sink(),
+            classes,
+            format: source.format(),
+            recording: None,
+        };
+        let summary = source.read(&mut sink, &Quieter { reporter })?;
+        let Some(row) = sink.recording else {
+            return Err(Error::corrupt(source.uri(), "the reader gave no recording"));
+        };
+        let operation = clock::operation("ingest", &self.settings().user, started)
+            .input(
+                NodeRef::new(NodeKind::File, row.uri.clone())
+                    .with_detail(json!({ "digest": row.digest, "size_bytes": row.size_bytes })),
+            )
+            .output(recording_node(&row))
+            .params(json!({ "format": row.format, "force": force }));
+        self.block_on(sink.sink.into_transaction().commit(operation))?;
+        Ok(IngestedRecording {
+            recording_id: row.recording_id,
+            name: row.name,
+            uri: row.uri,
+            format: row.format,
+            status: if known.is_empty() {
+                Status::Added
+            } else {
+                Status::Updated
+            },
+            summary,
+            error: None,
+        })
+    }
+}
+
+/// A recording as a node of the lineage.
+pub(crate) fn recording_node(row: &RecordingRow) -> NodeRef {
+    let id: RecordingId = row.recording_id.clone().into();
+    NodeRef::new(NodeKind::Recording, id.into_string())
+        .with_detail(json!({ "name": row.name, "uri": row.uri, "digest": row.digest }))
+}
+
+/// Looks at what goes by: keeps the recording's row, and applies the workspace's own class names.
+struct Tap<'a> {
+    sink: BlockingSink,
+    classes: &'a ClassNames,
+    format: &'static str,
+    recording: Option<RecordingRow>,
+}
+
+impl Sink for Tap<'_> {
+    fn push(&mut self, mut rows: Rows) -> Result<(), SinkError> {
+        match &mut rows {
+            Rows::Recordings(recordings) => self.recording = recordings.last().cloned(),
+            Rows::Labels(labels) => {
+                for label in labels {
+                    if let Some(class) = self.classes.class_of(self.format, &label.source_class) {
+                        class.clone_into(&mut label.class);
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.sink.push(rows)
+    }
+}
+
+/// Passes warnings on; the bar of the whole ingest is enough.
+struct Quieter<'a> {
+    reporter: &'a dyn Reporter,
+}
+
+impl Reporter for Quieter<'_> {
+    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) -> Box<dyn Task> {
+        Box::new(guideway_core::Silent)
+    }
+
+    fn warn(&self, warning: Warning) {
+        self.reporter.warn(warning);
+    }
+}
+
+fn is_sink(err: &guideway_schema::SourceError) -> bool {
+    matches!(err, guideway_schema::SourceError::Sink(_))
+}
+
+fn file_name(uri: &str) -> String {
+    uri.trim_end_matches('/').rsplit('/').next().unwrap_or(uri).to_owned()
+}
+
+/// An error with its causes on one line.
+pub(crate) fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut cause = err.source();
+    while let Some(err) = cause {
+        let line = err.to_string();
+        if !text.contains(&line) {
+            text.push_str(": ");
+            text.push_str(&line);
+        }
+        cause = err.source();
+    }
+    text
+}

@@ -1,0 +1,252 @@
+//! Plots as SVG: loss and metric curves, precision–recall, confusion.
+
+use std::path::Path;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::error::{Error, ErrorKind};
+
+/// Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
+const PALETTE: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(120, 120, 120),
+    RGBColor(0, 0, 0),
+];
+
+/// A named line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Name in the legend.
+    pub name: String,
+    /// Points (x, y), x ascending. Points that are not finite are left out.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// A line plot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinePlot {
+    /// Title.
+    pub title: String,
+    /// Name and unit of the x axis.
+    pub x_label: String,
+    /// Name and unit of the y axis.
+    pub y_label: String,
+    /// Fixed y range; from the data when `None`.
+    pub y_range: Option<(f64, f64)>,
+    /// The lines.
+    pub series: Vec<Series>,
+}
+
+impl LinePlot {
+    /// The plot as an SVG document.
+    pub fn to_svg(&self) -> Result<String, Error> {
+        let mut svg = String::new();
+        {
+            let root = SVGBackend::with_string(&mut svg, (760, 440)).into_drawing_area();
+            self.draw(&root).map_err(|message| ErrorKind::Plot {
+                title: self.title.clone(),
+                message,
+            })?;
+        }
+        Ok(svg)
+    }
+
+    fn draw(&self, root: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), String> {
+        let text = |err: DrawingAreaErrorKind<std::io::Error>| err.to_string();
+        root.fill(&WHITE).map_err(text)?;
+        let finite = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            points
+                .iter()
+                .copied()
+                .filter(|(x, y)| x.is_finite() && y.is_finite())
+                .collect()
+        };
+        let all: Vec<(f64, f64)> = self.series.iter().flat_map(|series| finite(&series.points)).collect();
+        let (x_min, x_max) = span(all.iter().map(|p| p.0), 0.0);
+        let (y_min, y_max) = self.y_range.unwrap_or_else(|| span(all.iter().map(|p| p.1), 0.05));
+        let mut chart = ChartBuilder::on(root)
+            .caption(&self.title, ("sans-serif", 20))
+            .margin(14)
+            .x_label_area_size(42)
+            .y_label_area_size(58)
+            .build_cartesian_2d(x_min..x_max, y_min..y_max)
+            .map_err(text)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(BLACK.mix(0.12))
+            .x_desc(&self.x_label)
+            .y_desc(&self.y_label)
+            .axis_desc_style(("sans-serif", 15))
+            .label_style(("sans-serif", 13))
+            .draw()
+            .map_err(text)?;
+        for (index, series) in self.series.iter().enumerate() {
+            let color = PALETTE[index % PALETTE.len()];
+            let points = finite(&series.points);
+            let drawn = chart
+                .draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))
+                .map_err(text)?;
+            drawn
+                .label(&series.name)
+                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(2)));
+            if points.len() == 1 {
+                chart
+                    .draw_series(points.iter().map(|p| Circle::new(*p, 3, color.filled())))
+                    .map_err(text)?;
+            }
+        }
+        if self.series.len() > 1 || self.series.iter().any(|series| !series.name.is_empty()) {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
+                .background_style(WHITE.mix(0.85))
+                .border_style(BLACK.mix(0.2))
+                .label_font(("sans-serif", 13))
+                .draw()
+                .map_err(text)?;
+        }
+        root.present().map_err(text)
+    }
+}
+
+/// A confusion matrix: rows are labels, columns are predictions, the last of each is "background".
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConfusionPlot {
+    /// Title.
+    pub title: String,
+    /// Names of rows and columns.
+    pub names: Vec<String>,
+    /// Counts, row-major, `names.len()` squared.
+    pub counts: Vec<u64>,
+}
+
+impl ConfusionPlot {
+    /// The plot as an SVG document. Colours are shares of the row.
+    pub fn to_svg(&self) -> Result<String, Error> {
+        let cells = self.names.len();
+        let cell = if cells <= 12 { 56 } else { 26 };
+        let left = 30 + 8 * self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as i32;
+        let (top, size) = (70, cell * cells as i32);
+        let mut svg = String::new();
+        {
+            let root = SVGBackend::with_string(&mut svg, ((left + size + 20) as u32, (top + size + left) as u32))
+                .into_drawing_area();
+            self.draw(&root, cell, left, top).map_err(|err| ErrorKind::Plot {
+                title: self.title.clone(),
+                message: err.to_string(),
+            })?;
+        }
+        Ok(svg)
+    }
+
+    fn draw(
+        &self,
+        root: &DrawingArea<SVGBackend<'_>, Shift>,
+        cell: i32,
+        left: i32,
+        top: i32,
+    ) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+        use plotters::style::text_anchor::{HPos, Pos, VPos};
+        let cells = self.names.len();
+        let font = |size: f64| ("sans-serif", size).into_font();
+        let right = Pos::new(HPos::Right, VPos::Center);
+        let center = Pos::new(HPos::Center, VPos::Center);
+        root.fill(&WHITE)?;
+        root.draw(&Text::new(self.title.clone(), (left, 12), font(18.0)))?;
+        root.draw(&Text::new("rows: labels, columns: predictions", (left, 38), font(13.0)))?;
+        for row in 0..cells {
+            let total: u64 = self.counts[row * cells..(row + 1) * cells].iter().sum();
+            let y = top + cell * row as i32;
+            root.draw(&Text::new(
+                self.names[row].clone(),
+                (left - 8, y + cell / 2),
+                TextStyle::from(font(13.0)).pos(right),
+            ))?;
+            for column in 0..cells {
+                let count = self.counts[row * cells + column];
+                let share = if total > 0 { count as f64 / total as f64 } else { 0.0 };
+                let x = left + cell * column as i32;
+                let shade = |full: u8| (255.0 - (255.0 - f64::from(full)) * share) as u8;
+                let fill = RGBColor(shade(0), shade(114), shade(178));
+                root.draw(&Rectangle::new([(x, y), (x + cell - 1, y + cell - 1)], fill.filled()))?;
+                root.draw(&Rectangle::new([(x, y), (x + cell - 1, y + cell - 1)], BLACK.mix(0.15)))?;
+                if count > 0 {
+                    let ink = if share > 0.55 { WHITE } else { BLACK };
+                    let style = TextStyle::from(font(if cell > 40 { 14.0 } else { 9.0 }))
+                        .color(&ink)
+                        .pos(center);
+                    root.draw(&Text::new(count.to_string(), (x + cell / 2, y + cell / 2), style))?;
+                }
+            }
+        }
+        for (column, name) in self.names.iter().enumerate() {
+            let x = left + cell * column as i32 + cell / 2;
+            let style = TextStyle::from(font(13.0).transform(FontTransform::Rotate270)).pos(right);
+            root.draw(&Text::new(name.clone(), (x, top + cell * cells as i32 + 8), style))?;
+        }
+        root.present()
+    }
+}
+
+/// Writes a document atomically: a reader sees the old file or the new one, never half of it.
+pub(crate) fn write_atomic(path: &Path, contents: &[u8]) -> Result<(), Error> {
+    let temporary = path.with_extension("partial");
+    std::fs::write(&temporary, contents).map_err(|source| Error::io("write", &temporary, source))?;
+    std::fs::rename(&temporary, path).map_err(|source| Error::io("rename", path, source))
+}
+
+/// Smallest and largest value with a margin; never empty.
+fn span(values: impl Iterator<Item = f64>, margin: f64) -> (f64, f64) {
+    let (min, max) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), v| {
+        (min.min(v), max.max(v))
+    });
+    if min > max {
+        return (0.0, 1.0);
+    }
+    let pad = if max > min {
+        (max - min) * margin
+    } else {
+        min.abs().max(1.0) * 0.5
+    };
+    (min - pad, max + pad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_plot_survives_nan_and_nothing() {
+        let mut plot = LinePlot {
+            title: "Loss".to_owned(),
+            x_label: "step".to_owned(),
+            y_label: "loss".to_owned(),
+            y_range: None,
+            series: vec![],
+        };
+        assert!(plot.to_svg().unwrap().starts_with("<svg"));
+        plot.series.push(Series {
+            name: "a".to_owned(),
+            points: vec![(0.0, 1.0), (1.0, f64::NAN), (2.0, 0.5)],
+        });
+        assert!(plot.to_svg().unwrap().contains("polyline"));
+    }
+
+    #[test]
+    fn confusion_shows_counts() {
+        let plot = ConfusionPlot {
+            title: "Confusion".to_owned(),
+            names: vec!["car".to_owned(), "background".to_owned()],
+            counts: vec![17, 3, 4, 0],
+        };
+        let svg = plot.to_svg().unwrap();
+        assert!(svg.contains("17") && svg.contains("background"));
+    }
+}

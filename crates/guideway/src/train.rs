@@ -1,0 +1,366 @@
+//! Training a detector on a frozen dataset.
+
+use std::path::{Path, PathBuf};
+
+use guideway_core::{IdBuilder, Reporter};
+use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord, StoreError};
+use guideway_train::{Detector, DetectorConfig, DeviceChoice, History, SampleSource as _, Training};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::dataset::dataset_node;
+use crate::error::{Error, ErrorKind};
+use crate::evaluate::Truth;
+use crate::logs::pick;
+use crate::plot::{LinePlot, Series, write_atomic};
+use crate::samples::DatasetSource;
+use crate::workspace::Workspace;
+
+/// What decides which weights are kept.
+const METRIC: &str = "AP50";
+
+/// How to train.
+#[derive(Debug, Clone, Default)]
+pub struct TrainOptions {
+    /// The frozen dataset.
+    pub dataset: String,
+    /// Name of the model; from the file, the dataset and the seed when `None`.
+    pub name: Option<String>,
+    /// The split to learn from.
+    pub train_split: String,
+    /// The split to watch; nothing is watched when the dataset lacks it.
+    pub val_split: String,
+    /// Seed, instead of the file's.
+    pub seed: Option<u64>,
+    /// `cpu`, `cuda` or `wgpu`; the setting's when `None`.
+    pub device: Option<String>,
+}
+
+/// A trained model.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelSummary {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub model_id: String,
+    /// The dataset that it was trained on.
+    pub dataset: String,
+    /// Its classes, in the order of its outputs.
+    pub classes: Vec<String>,
+    /// Best value of the metric on the watched split.
+    pub best: Option<f64>,
+    /// BLAKE3 of the weights.
+    pub digest: String,
+    /// The model's folder.
+    pub path: String,
+    /// Its configuration, TOML.
+    pub config: String,
+}
+
+/// What a training did.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrainReport {
+    /// The model.
+    pub model: ModelSummary,
+    /// Was it trained just now?
+    pub created: bool,
+    /// The step at which an interrupted training was taken up again.
+    pub resumed_at_step: Option<u64>,
+    /// Steps done in all.
+    pub steps: u64,
+    /// The metric that decided.
+    pub metric: String,
+    /// Its best value.
+    pub best: Option<f64>,
+    /// The plot of losses and metric, SVG.
+    pub curves: String,
+}
+
+impl Workspace {
+    /// Trains a detector on a frozen dataset.
+    ///
+    /// The same file, dataset, seed and name make the same model: when it is there already nothing is done, and when it was
+    /// interrupted, by whatever, training goes on from the last checkpoint to the same weights.
+    pub fn train(&self, config: &Path, options: &TrainOptions, reporter: &dyn Reporter) -> Result<TrainReport, Error> {
+        let started = clock::now_ns();
+        let text = std::fs::read_to_string(config).map_err(|source| Error::io("read", config, source))?;
+        let mut detector = DetectorConfig::from_toml(&text)?;
+        if let Some(seed) = options.seed {
+            detector.train.seed = seed;
+        }
+        let device = self.device(options.device.as_deref())?;
+        let dataset = self.block_on(self.store().dataset(&options.dataset))?;
+        let info = dataset.info().clone();
+        if detector.model.classes.is_empty() {
+            detector.model.classes.clone_from(&info.classes);
+        }
+        let classes = detector.model.classes.clone();
+        if let Some(missing) = classes.iter().find(|class| !info.classes.contains(*class)) {
+            return Err(Error::usage(
+                format!(
+                    "the class `{missing}` of {} does not occur in dataset {}",
+                    config.display(),
+                    info.name
+                ),
+                format!("its classes are {}", info.classes.join(", ")),
+            ));
+        }
+        let train_rows = dataset.rows(&options.train_split)?.collect();
+        let val_rows: Option<Vec<u64>> = info.rows(&options.val_split).map(Iterator::collect);
+        let name = options.name.clone().unwrap_or_else(|| {
+            let stem = config
+                .file_stem()
+                .map_or("detector".into(), |stem| stem.to_string_lossy());
+            format!("{stem}-{}-s{}", info.name, detector.train.seed)
+        });
+        let config_toml = detector.to_toml()?;
+        let model_id: String = IdBuilder::new("model")
+            .text(&name)
+            .text(&config_toml)
+            .text(&info.hash)
+            .text(&options.train_split)
+            .text(&options.val_split)
+            .text(device.name())
+            .finish();
+        let folder = self.store().models_dir().join(&model_id);
+        if let Some(known) = self.find_model(&name)? {
+            if known.model_id != model_id {
+                return Err(Error::usage(
+                    format!("there is a model `{name}` already, made from another file, dataset or seed"),
+                    "give this one another name with --name".to_owned(),
+                ));
+            }
+            let history = read_history(&folder)?;
+            return self.train_report(&known, &history, false, None);
+        }
+        std::fs::create_dir_all(&folder).map_err(|source| Error::io("make the folder", &folder, source))?;
+        let _lock = lock(&folder, &name)?;
+
+        let train = DatasetSource::new(dataset.clone(), train_rows, &classes);
+        let validation = val_rows.map(|rows| {
+            (
+                Truth::new(self, &dataset, &rows, &classes),
+                DatasetSource::new(dataset.clone(), rows, &classes),
+            )
+        });
+        let (mut truth, validation) = match validation {
+            Some((truth, source)) => (Some(truth?), Some(source)),
+            None => (None, None),
+        };
+        let training = Training {
+            config: &detector,
+            classes: &classes,
+            train: &train,
+            validation: validation.as_ref().map(|source| source as _),
+            folder: &folder,
+            device,
+            resume: true,
+            stop: None,
+        };
+        let mut evaluate = |predictions: &[guideway_train::Prediction]| match &mut truth {
+            Some(truth) => Ok(truth.ap50(predictions)?),
+            None => Ok(0.0),
+        };
+        let trained = guideway_train::train(&training, &mut evaluate, reporter)?;
+
+        write_atomic(
+            &folder.join("curves.svg"),
+            curves(&name, &trained.history).to_svg()?.as_bytes(),
+        )?;
+        let weights = folder.join("model/model.safetensors");
+        let digest = file_digest(&weights)?;
+        let run_id: String = IdBuilder::new("run").text("train").text(&model_id).finish();
+        let model = ModelRecord {
+            model_id: model_id.clone(),
+            name: name.clone(),
+            path: format!("models/{model_id}/model/model.safetensors"),
+            digest: digest.clone(),
+            config: serde_json::to_value(&detector).unwrap_or(Value::Null),
+            dataset_id: Some(info.dataset_id.clone()),
+            run_id: Some(run_id.clone()),
+            classes,
+            metrics: json!({ METRIC: trained.history.best_metric, "images": train.len() }),
+            created_ns: clock::now_ns(),
+        };
+        let params = json!({
+            "config": detector,
+            "train_split": options.train_split,
+            "val_split": options.val_split,
+            "device": device.name(),
+        });
+        let operation = clock::operation("train", &self.settings().user, started)
+            .input(dataset_node(&info))
+            .params(params.clone());
+        let mut transaction = self.block_on(self.store().begin())?;
+        transaction.put_run(RunRecord {
+            run_id,
+            kind: "train".to_owned(),
+            name,
+            params,
+            status: "done".to_owned(),
+            code_version: clock::code_version(),
+            seed: i64::try_from(detector.train.seed).ok(),
+            started_ns: started,
+            ended_ns: Some(operation.ended_ns),
+            machine: clock::machine(),
+        });
+        transaction.put_model(model.clone());
+        self.block_on(transaction.commit(operation))?;
+        self.train_report(&model, &trained.history, true, trained.resumed_at)
+    }
+
+    /// Every model, by name.
+    pub fn models(&self) -> Result<Vec<ModelSummary>, Error> {
+        let models = self.block_on(self.store().models())?;
+        models.iter().map(|model| self.model_summary(model)).collect()
+    }
+
+    /// The model of this name, id or id prefix.
+    pub fn model(&self, name: &str) -> Result<ModelSummary, Error> {
+        let model = self.model_record(name)?;
+        self.model_summary(&model)
+    }
+
+    pub(crate) fn model_record(&self, name: &str) -> Result<ModelRecord, Error> {
+        if let Some(model) = self.find_model(name)? {
+            return Ok(model);
+        }
+        let models = self.block_on(self.store().models())?;
+        let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
+        let found = models
+            .into_iter()
+            .filter(|model| model.model_id.starts_with(name))
+            .collect();
+        pick(
+            "model",
+            name,
+            found,
+            |model| format!("{} {}", model.model_id, model.name),
+            || {
+                Ok(
+                    match guideway_core::hint::closest(name, names.iter().map(String::as_str)) {
+                        Some(close) => format!("did you mean `{close}`?"),
+                        None => "`guideway model ls` lists them".to_owned(),
+                    },
+                )
+            },
+        )
+    }
+
+    /// A model's detector, ready to predict.
+    pub(crate) fn detector(&self, model: &ModelRecord, device: DeviceChoice) -> Result<Detector, Error> {
+        let weights = self.settings().data.join(&model.path);
+        let folder = weights.parent().map_or_else(|| weights.clone(), Path::to_path_buf);
+        Ok(Detector::load(&folder, device)?)
+    }
+
+    /// The device asked for, or the setting's.
+    pub(crate) fn device(&self, asked: Option<&str>) -> Result<DeviceChoice, Error> {
+        Ok(asked.unwrap_or(&self.settings().device).parse::<DeviceChoice>()?)
+    }
+
+    fn find_model(&self, name: &str) -> Result<Option<ModelRecord>, Error> {
+        match self.block_on(self.store().model(name)) {
+            Ok(model) => Ok(Some(model)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(err) => Err(err.into()),
+        }
+    }
+
+    fn model_summary(&self, model: &ModelRecord) -> Result<ModelSummary, Error> {
+        let dataset = match &model.dataset_id {
+            Some(id) => self
+                .block_on(self.store().find_dataset(id))?
+                .map_or_else(|| id.clone(), |info| info.name),
+            None => String::new(),
+        };
+        let folder = self.store().models_dir().join(&model.model_id);
+        let config = std::fs::read_to_string(folder.join("model/config.toml")).unwrap_or_default();
+        Ok(ModelSummary {
+            name: model.name.clone(),
+            model_id: model.model_id.clone(),
+            dataset,
+            classes: model.classes.clone(),
+            best: model.metrics.get(METRIC).and_then(Value::as_f64),
+            digest: model.digest.clone(),
+            path: folder.display().to_string(),
+            config,
+        })
+    }
+
+    fn train_report(
+        &self,
+        model: &ModelRecord,
+        history: &History,
+        created: bool,
+        resumed_at_step: Option<u64>,
+    ) -> Result<TrainReport, Error> {
+        let model = self.model_summary(model)?;
+        Ok(TrainReport {
+            curves: Path::new(&model.path).join("curves.svg").display().to_string(),
+            model,
+            created,
+            resumed_at_step,
+            steps: history.epochs.last().map_or(0, |epoch| epoch.step),
+            metric: METRIC.to_owned(),
+            best: history.best_metric,
+        })
+    }
+}
+
+/// A model as a node of the lineage.
+pub(crate) fn model_node(model: &ModelRecord) -> NodeRef {
+    NodeRef::new(NodeKind::Model, model.model_id.clone())
+        .with_detail(json!({ "name": model.name, "digest": model.digest }))
+}
+
+/// BLAKE3 of a file.
+pub(crate) fn file_digest(path: &Path) -> Result<String, Error> {
+    let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+fn read_history(folder: &Path) -> Result<History, Error> {
+    let path = folder.join("history.json");
+    let bytes = std::fs::read(&path).map_err(|source| Error::io("read", &path, source))?;
+    serde_json::from_slice(&bytes).map_err(|err| Error::corrupt(path.display().to_string(), err))
+}
+
+/// Held while a model is trained: two processes must not write the same checkpoint.
+fn lock(folder: &Path, name: &str) -> Result<std::fs::File, Error> {
+    let path: PathBuf = folder.join(".lock");
+    let file = std::fs::File::create(&path).map_err(|source| Error::io("make", &path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ErrorKind::Usage {
+            message: format!("another process is training the model `{name}`"),
+            hint: Some("wait for it, or train under another name".to_owned()),
+        }
+        .into()),
+        Err(std::fs::TryLockError::Error(source)) => Err(Error::io("lock", &path, source)),
+    }
+}
+
+fn curves(name: &str, history: &History) -> LinePlot {
+    let series = |name: &str, value: &dyn Fn(&guideway_train::EpochRecord) -> Option<f64>| Series {
+        name: name.to_owned(),
+        points: history
+            .epochs
+            .iter()
+            .filter_map(|epoch| Some((epoch.epoch as f64, value(epoch)?)))
+            .collect(),
+    };
+    LinePlot {
+        title: format!("Training of {name}"),
+        x_label: "epoch".to_owned(),
+        y_label: "loss, AP50".to_owned(),
+        y_range: None,
+        series: vec![
+            series("loss", &|epoch| Some(epoch.loss)),
+            series("class loss", &|epoch| Some(epoch.class_loss)),
+            series("box loss", &|epoch| Some(epoch.box_loss)),
+            series("AP50 (validation)", &|epoch| epoch.metric),
+        ],
+    }
+}
