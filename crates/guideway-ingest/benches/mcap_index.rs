@@ -102,7 +102,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok("lz4") => Some(Compression::Lz4),
         _ => None,
     };
-    let name = compression.map_or("none", |which| if which == Compression::Zstd { "zstd" } else { "lz4" });
+    let name = match compression {
+        None => "none",
+        Some(Compression::Zstd) => "zstd",
+        Some(_) => "lz4",
+    };
     std::fs::create_dir_all(&dir)?;
     let path = dir.join(format!("robot-{bytes}-{name}.mcap"));
     if !path.exists() {
