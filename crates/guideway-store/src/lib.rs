@@ -12,8 +12,9 @@
 //! ```
 //!
 //! **Atomic.** Each table version is written beside the older ones. The catalog pins, per table, the version that readers
-//! see. Files are flushed first, then one SQLite transaction moves all pins and writes the lineage record. So a reader sees all of a commit or nothing,
-//! and a writer killed at any moment leaves at most versions and folders that nothing names; the next write undoes them.
+//! see. Files are flushed to the disk first, then one SQLite transaction moves all pins and writes the lineage record. So a
+//! reader sees all of a commit or nothing, and a writer killed at any moment leaves at most versions and folders that
+//! nothing names; the next write undoes them.
 //!
 //! **One writer, many readers.** [`Store::begin`] takes a lock that the kernel releases with its process. Readers never wait.
 //!
