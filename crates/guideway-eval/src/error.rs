@@ -148,7 +148,7 @@ pub enum EvalError {
     },
     /// Results for images that the ground truth does not have.
     #[error(
-        "{count} results are for images that the ground truth does not have, the first is results[{index}] with image_id {image_id}, in {file}"
+        "the ground truth lacks the images of {count} of the results, the first is results[{index}] with image_id {image_id}, in {file}"
     )]
     UnknownImages {
         /// How many results.

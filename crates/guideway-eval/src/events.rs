@@ -364,6 +364,7 @@ fn bbox([x, y, w, h]: [f64; 4]) -> BBox {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test must stop at what it did not expect")]
 mod tests {
     use super::*;
 

@@ -32,6 +32,9 @@ impl Confusion {
     }
 }
 
+/// Most classes of a confusion matrix: half a gigabyte of counts.
+const MAX_CLASSES: u32 = 8192;
+
 /// Counts what is taken for what, among detections that score at least `min_score`.
 ///
 /// Within an image, pairs of a counted label and a detection of whatever class with an IoU of at least `iou_threshold` are
@@ -46,6 +49,15 @@ pub fn confusion(
     iou_threshold: f64,
     min_score: f64,
 ) -> Result<Confusion, EvalError> {
+    if truth.classes > MAX_CLASSES {
+        return Err(EvalError::Parameter {
+            parameter: "classes",
+            problem: format!(
+                "a confusion matrix of {} classes is too large, it takes at most {MAX_CLASSES}",
+                truth.classes
+            ),
+        });
+    }
     let states = super::assign(truth, detections, iou_type, params, iou_threshold, min_score)?;
     let geometry = Geometry::new(truth, detections, iou_type);
     let keep_class = |class: u32| params.classes.as_ref().is_none_or(|classes| classes.contains(&class));
@@ -139,6 +151,7 @@ pub(crate) fn by_image(images: u32, image: &[u32], keep: impl Fn(usize) -> bool)
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test must stop at what it did not expect")]
 mod tests {
     use super::*;
 

@@ -148,7 +148,7 @@ pub fn assign(
             let mut pairs = Vec::new();
             let mut scratch = Scratch::default();
             let mut kept = Vec::with_capacity(blocks.detection.len());
-            for block in &blocks.blocks {
+            for block in &blocks.images {
                 let rows = &blocks.detection[block.detection.clone()];
                 let enough = rows.partition_point(|row| detections.score[*row as usize] >= min_score);
                 let rows = &rows[..enough];
@@ -240,20 +240,20 @@ impl Groups {
     }
 }
 
-/// Detections and labels of one class in one image: ranges of [`Blocks`].
+/// Detections and labels of one class in one image: ranges of [`ClassBlocks`].
 struct Block {
     detection: Range<usize>,
     label: Range<usize>,
 }
 
 /// A class cut into images.
-struct Blocks {
+struct ClassBlocks {
     /// Rows by image, within an image by descending score.
     detection: Vec<u32>,
     rank: Vec<u32>,
     /// Rows by image.
     label: Vec<u32>,
-    blocks: Vec<Block>,
+    images: Vec<Block>,
 }
 
 /// A number that sorts as the score does, the highest first. -0 and 0 are equal, as for the reference.
@@ -346,7 +346,7 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    fn blocks(&self, group: &Group) -> Blocks {
+    fn blocks(&self, group: &Group) -> ClassBlocks {
         let max_det = self.params.max_det();
         // the place in the group breaks ties, which makes an unstable sort stable
         let mut order: Vec<(u32, u64, u32)> = group
@@ -397,11 +397,11 @@ impl<'a> Matcher<'a> {
                 label: label_begin..g,
             });
         }
-        Blocks {
+        ClassBlocks {
             detection,
             rank,
             label,
-            blocks,
+            images: blocks,
         }
     }
 
@@ -417,11 +417,11 @@ impl<'a> Matcher<'a> {
 
     fn match_class(&self, group: &Group) -> ClassMatches {
         let areas = self.params.areas.len();
-        let Blocks {
+        let ClassBlocks {
             detection,
             rank,
             label,
-            blocks,
+            images: blocks,
         } = self.blocks(group);
 
         let mut outcome = vec![Outcome::default(); detection.len() * areas];

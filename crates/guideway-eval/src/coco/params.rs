@@ -161,6 +161,11 @@ impl CocoParams {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::unreadable_literal,
+    reason = "a test must stop at what it did not expect; numbers stand as the reference prints them"
+)]
 mod tests {
     use super::*;
 

@@ -1,5 +1,7 @@
 //! Snapshots of what people read.
 
+use std::fmt::Write as _;
+
 use guideway_core::Silent;
 use guideway_eval::coco::files::{Input, evaluate, read_results, read_truth};
 use guideway_eval::coco::{CocoParams, IouType, class_table, confusion};
@@ -33,8 +35,9 @@ fn table_curves_and_confusion() {
         String::from("class    AP  AP50  AP75    AR support detections  best F1 at score, precision, recall\n");
     for row in &rows {
         let best = row.best.unwrap();
-        text += &format!(
-            "{:>5} {:.3} {:.3} {:.3} {:.3} {:>7} {:>10}  {:.3} at {:.1}, {:.3}, {:.3}\n",
+        writeln!(
+            text,
+            "{:>5} {:.3} {:.3} {:.3} {:.3} {:>7} {:>10}  {:.3} at {:.1}, {:.3}, {:.3}",
             row.class,
             row.ap.unwrap(),
             row.ap50.unwrap(),
@@ -46,12 +49,13 @@ fn table_curves_and_confusion() {
             best.score,
             best.precision,
             best.recall
-        );
+        )
+        .unwrap();
     }
     let c = confusion(&truth, &det, IouType::Bbox, &params, 0.5, 0.3).unwrap();
     text += "\nlabels down, detections across, background last\n";
     for row in c.counts.chunks(4) {
-        text += &format!("{row:?}\n");
+        writeln!(text, "{row:?}").unwrap();
     }
     let counted = (0..truth.len()).filter(|row| truth.is_counted(*row)).count() as u64;
     let labels: u64 = c.counts.iter().take(12).sum();

@@ -13,7 +13,7 @@
 mod records;
 mod scan;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use guideway_core::mask::Rle;
@@ -218,7 +218,7 @@ fn read_truth_as<S: Shape>(
             warnings.add(
                 "duplicate-image",
                 &format!("image id {id} is listed more than once, the last counts"),
-            )
+            );
         },
     );
     let categories = unique(
@@ -228,7 +228,7 @@ fn read_truth_as<S: Shape>(
             warnings.add(
                 "duplicate-category",
                 &format!("category id {id} is listed more than once, the last counts"),
-            )
+            );
         },
     );
     let sizes: Vec<Option<[u32; 2]>> = images
@@ -262,9 +262,9 @@ fn read_truth_as<S: Shape>(
     let class_table = IdTable::new(&out.category_ids);
     // the kept records with their image and class
     let mut kept = Vec::with_capacity(labels.len());
-    let mut seen: HashMap<&CocoId, ()> = HashMap::with_capacity(labels.len());
+    let mut seen: HashSet<&CocoId> = HashSet::with_capacity(labels.len());
     for (index, record) in labels.iter().enumerate() {
-        if seen.insert(&record.id, ()).is_some() {
+        if !seen.insert(&record.id) {
             warnings.add(
                 "duplicate-annotation",
                 &format!("annotation id {} occurs more than once, all count", record.id),

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use super::Input;
 use crate::error::EvalError;
 
+/// The raw key and the place of the value of a member of an object.
+pub(super) type Member<'a> = (&'a [u8], Range<usize>);
+
 /// A file with a position for messages.
 #[derive(Clone, Copy)]
 pub(super) struct Scanner<'a> {
@@ -80,7 +83,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Keys and values of the object that begins at `at`, and where it ends. Keys are raw: without quotes, escapes left in.
-    pub(super) fn members(self, at: usize) -> Result<(Vec<(&'a [u8], Range<usize>)>, usize), EvalError> {
+    pub(super) fn members(self, at: usize) -> Result<(Vec<Member<'a>>, usize), EvalError> {
         if self.byte(at) != Some(b'{') {
             return Err(self.error("expected an object", at));
         }
