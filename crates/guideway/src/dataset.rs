@@ -151,7 +151,7 @@ impl Workspace {
         reporter: &dyn Reporter,
     ) -> Result<DatasetSummary, Error> {
         let started = clock::now_ns();
-        let selected = self.select(&options.sql)?;
+        let selected = self.select(&options.sql, reporter)?;
         if selected.is_empty() {
             return Err(ErrorKind::NothingSelected {
                 message: "the query selects no frames".to_owned(),
@@ -289,7 +289,7 @@ impl Workspace {
     }
 
     /// The frames of a query, each once.
-    fn select(&self, sql: &str) -> Result<Vec<Selected>, Error> {
+    fn select(&self, sql: &str, reporter: &dyn Reporter) -> Result<Vec<Selected>, Error> {
         let inner = sql.trim().trim_end_matches(';');
         let mut probe = self.query(inner)?;
         let columns: Vec<String> = probe
@@ -312,21 +312,37 @@ impl Workspace {
             "CAST(NULL AS VARCHAR)"
         };
         let mut result = self.query(&format!(
-            "SELECT DISTINCT f.frame_id AS frame_id, f.group_id AS group_id, {split} AS split \
+            "SELECT DISTINCT f.frame_id AS frame_id, f.group_id AS group_id, {split} AS split, f.uri AS uri, \
+             f.length IS NOT NULL AS has_media \
              FROM frames f JOIN ({inner}) q ON f.frame_id = q.frame_id ORDER BY 1, 3"
         ))?;
+        let mut missing: Vec<String> = Vec::new();
         let mut selected: Vec<Selected> = Vec::new();
         while let Some(batch) = result.next_batch()? {
             let frame = text(&batch, "frame_id")?;
             let group = text(&batch, "group_id")?;
             let split = text(&batch, "split")?;
+            let uri = text(&batch, "uri")?;
+            let has_media = batch.column_by_name("has_media").and_then(|column| column.as_boolean_opt());
             for row in 0..batch.num_rows() {
+                if has_media.is_some_and(|column| !column.value(row)) {
+                    missing.push(uri.value(row).to_owned());
+                    continue;
+                }
                 selected.push(Selected {
                     frame_id: frame.value(row).to_owned(),
                     group_id: group.value(row).to_owned(),
                     split: (!split.is_null(row)).then(|| split.value(row).to_owned()),
                 });
             }
+        }
+        if let Some(first) = missing.first() {
+            reporter.warn(Warning {
+                code: "missing-media".to_owned(),
+                message: "frames without their image were left out".to_owned(),
+                location: first.clone(),
+                count: missing.len() as u64,
+            });
         }
         if let Some(pair) = selected.windows(2).find(|pair| pair[0].frame_id == pair[1].frame_id) {
             return Err(Error::usage(
