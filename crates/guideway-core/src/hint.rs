@@ -13,17 +13,23 @@ pub trait Hint {
 /// ```
 /// use guideway_core::hint::closest;
 /// assert_eq!(closest("frmaes", ["frames", "labels"]), Some("frames"));
+/// assert_eq!(closest("frame", ["name", "frame_id"]), Some("frame_id"));
 /// assert_eq!(closest("zebra", ["frames", "labels"]), None);
 /// ```
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1) + 1;
+    let name = name.to_lowercase();
     known
         .into_iter()
         .map(|candidate| {
-            (
-                edit_distance(&name.to_lowercase(), &candidate.to_lowercase()),
-                candidate,
-            )
+            let lower = candidate.to_lowercase();
+            // A beginning is a better guess than any misspelling.
+            let distance = if name.len() >= 3 && (lower.starts_with(&name) || name.starts_with(&lower)) {
+                1
+            } else {
+                edit_distance(&name, &lower)
+            };
+            (distance, candidate)
         })
         .filter(|(distance, _)| *distance <= limit)
         .min()

@@ -197,6 +197,7 @@ impl Hint for EvalError {
             Self::UnknownImages { .. } => {
                 "check that both files are of the same split, and that image ids are the same type of number or text"
             }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "check the path",
             Self::Io { .. } => return None,
         };
         Some(text.to_owned())

@@ -347,7 +347,11 @@ impl Hint for StoreError {
             Self::NotFound {
                 closest: Some(closest), ..
             } => Some(format!("did you mean `{closest}`?")),
-            Self::Exists { .. } => Some("choose another name".to_owned()),
+            Self::Exists { .. } | Self::BadName { .. } => Some("choose another name".to_owned()),
+            Self::SqlSyntax { .. } => Some(
+                "a query is one SELECT; `guideway tables` lists the tables, `guideway tables NAME` its columns"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

@@ -162,6 +162,7 @@ impl Hint for TrainError {
             Self::DeviceNotBuilt { device } => Some(format!(
                 "build with `cargo build --release --features {device}`, or use `--device cpu`"
             )),
+            Self::DeviceUnknown { .. } => Some("leave it out to compute on the CPU".to_owned()),
             Self::NoSamples { .. } => Some("check the split's name and that its images can be decoded".to_owned()),
             Self::ClassOutOfRange { .. } => {
                 Some("give the list of classes that the labels were indexed with".to_owned())

@@ -323,7 +323,9 @@ impl Workspace {
             let group = text(&batch, "group_id")?;
             let split = text(&batch, "split")?;
             let uri = text(&batch, "uri")?;
-            let has_media = batch.column_by_name("has_media").and_then(|column| column.as_boolean_opt());
+            let has_media = batch
+                .column_by_name("has_media")
+                .and_then(|column| column.as_boolean_opt());
             for row in 0..batch.num_rows() {
                 if has_media.is_some_and(|column| !column.value(row)) {
                     missing.push(uri.value(row).to_owned());

@@ -133,6 +133,14 @@ pub enum ErrorKind {
     /// Training or prediction failed.
     #[error(transparent)]
     Train(#[from] guideway_train::TrainError),
+    /// A detector's file is wrong.
+    #[error("{source}\n  in {}", path.display())]
+    DetectorFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: guideway_train::TrainError,
+    },
     /// Evaluation failed.
     #[error(transparent)]
     Eval(#[from] guideway_eval::EvalError),
@@ -259,6 +267,10 @@ impl Hint for Error {
             ErrorKind::Source(err) => err.hint(),
             ErrorKind::Store(err) => err.hint(),
             ErrorKind::Train(err) => err.hint(),
+            ErrorKind::DetectorFile { source, .. } => Some(source.hint().unwrap_or_else(|| {
+                "change it there; `guideway docs schema detector` lists every key with its meaning".to_owned()
+            })),
+            ErrorKind::Setting { .. } => Some("change it there, or remove it for the default".to_owned()),
             ErrorKind::Eval(err) => err.hint(),
             ErrorKind::Log(err) => err.hint(),
             ErrorKind::Media(err) => err.hint(),

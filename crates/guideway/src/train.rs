@@ -85,10 +85,15 @@ impl Workspace {
     pub fn train(&self, config: &Path, options: &TrainOptions, reporter: &dyn Reporter) -> Result<TrainReport, Error> {
         let started = clock::now_ns();
         let text = std::fs::read_to_string(config).map_err(|source| Error::io("read", config, source))?;
-        let mut detector = DetectorConfig::from_toml(&text)?;
+        let wrong = |source| ErrorKind::DetectorFile {
+            path: config.to_owned(),
+            source,
+        };
+        let mut detector = DetectorConfig::from_toml(&text).map_err(wrong)?;
         if let Some(seed) = options.seed {
             detector.train.seed = seed;
         }
+        detector.validate().map_err(wrong)?;
         let device = self.device(options.device.as_deref())?;
         let dataset = self.block_on(self.store().dataset(&options.dataset))?;
         let info = dataset.info().clone();

@@ -181,7 +181,7 @@ impl CocoAnnotation {
         let area = map
             .remove("area")
             .and_then(|v| v.as_f64())
-            .filter(|a| is_coordinate(a) && *a >= 0.0);
+            .filter(|a| is_coordinate(*a) && *a >= 0.0);
         let flag = |value: Option<Value>| match value {
             Some(Value::Bool(flag)) => flag,
             Some(Value::Number(number)) => number.as_f64().is_some_and(|v| v != 0.0),
@@ -221,14 +221,14 @@ impl CocoAnnotation {
 }
 
 /// Finite, and not what stands for an infinity since JSON has none.
-fn is_coordinate(value: &f64) -> bool {
+fn is_coordinate(value: f64) -> bool {
     value.abs() < 1e300
 }
 
 fn parse_box(value: &Value) -> Result<BBox, String> {
     let numbers: Option<Vec<f64>> = value
         .as_array()
-        .and_then(|a| a.iter().map(|v| v.as_f64().filter(is_coordinate)).collect());
+        .and_then(|a| a.iter().map(|v| v.as_f64().filter(|f| is_coordinate(*f))).collect());
     let Some(&[x, y, w, h]) = numbers.as_deref() else {
         return Err("`bbox` is not four finite numbers".to_owned());
     };
@@ -252,7 +252,7 @@ fn parse_segmentation(value: &Value) -> Segmentation {
             for polygon in polygons {
                 let numbers: Option<Vec<f64>> = polygon
                     .as_array()
-                    .and_then(|a| a.iter().map(|v| v.as_f64().filter(is_coordinate)).collect());
+                    .and_then(|a| a.iter().map(|v| v.as_f64().filter(|f| is_coordinate(*f))).collect());
                 match numbers {
                     Some(numbers) if numbers.len() >= 6 && numbers.len().is_multiple_of(2) => out.push(numbers),
                     _ => {

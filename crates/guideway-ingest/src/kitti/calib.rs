@@ -178,7 +178,6 @@ pub(crate) fn rect_from_camera_pose(ego_from_sensor: &[f64]) -> Option<DAffine3>
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test that cannot go on must fail")]
 mod tests {
     use proptest::prelude::*;
 

@@ -154,7 +154,6 @@ fn names(node: &Node) -> Result<BTreeMap<usize, String>, YoloConfigError> {
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test that cannot go on must fail")]
 mod tests {
     use proptest::prelude::*;
 

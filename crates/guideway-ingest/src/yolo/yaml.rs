@@ -90,7 +90,6 @@ pub(super) fn parse(text: &str) -> Result<Node, (String, usize)> {
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test that cannot go on must fail")]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,5 +1,10 @@
 //! Integration tests of the store.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start plain threads on purpose, and measure time"
+)]
+
 mod atomic;
 mod doctor;
 mod frozen;
