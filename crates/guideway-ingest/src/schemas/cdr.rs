@@ -227,7 +227,7 @@ mod tests {
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             for layout in [Layout::Cdr, Layout::Ros1] {
                 if let Ok(mut cdr) = Cdr::new(&bytes, layout) {
-                    let _ = (cdr.string("a"), cdr.f64("b"), cdr.bytes("c"), cdr.f64_sequence("d"), cdr.i16("e"));
+                    drop((cdr.string("a"), cdr.f64("b"), cdr.bytes("c"), cdr.f64_sequence("d"), cdr.i16("e")));
                 }
             }
         }

@@ -155,15 +155,15 @@ impl<W: Write + Seek> Drive<W> {
     }
 }
 
-fn time(at: i64) -> Option<Time> {
-    Some(Time {
+fn time(at: i64) -> Time {
+    Time {
         seconds: at / 1_000_000_000,
         nanos: (at % 1_000_000_000) as i32,
-    })
+    }
 }
 
-fn pose(x: f64, y: f64, z: f64) -> Option<Pose> {
-    Some(Pose {
+fn pose(x: f64, y: f64, z: f64) -> Pose {
+    Pose {
         position: Some(Vector3 { x, y, z }),
         orientation: Some(Quaternion {
             x: 0.0,
@@ -171,7 +171,7 @@ fn pose(x: f64, y: f64, z: f64) -> Option<Pose> {
             z: 0.0,
             w: 1.0,
         }),
-    })
+    }
 }
 
 /// A JPEG in which a bright box moves over a dark gradient; the box's left upper corner in px.
@@ -232,7 +232,7 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
         let at = DRIVE_START_NS + i64::from(frame) * FRAME_NS;
         let step = f64::from(frame);
         let mount = |child: &str, x: f64, z: f64, rotation: Option<Quaternion>| FrameTransform {
-            timestamp: time(at),
+            timestamp: Some(time(at)),
             parent_frame_id: "base_link".to_owned(),
             child_frame_id: child.to_owned(),
             translation: Some(Vector3 { x, y: 0.0, z }),
@@ -250,7 +250,7 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
                 mount("camera_front", 1.5, 1.2, looks_ahead),
                 mount("lidar", 0.0, 1.8, identity.clone()),
                 FrameTransform {
-                    timestamp: time(at),
+                    timestamp: Some(time(at)),
                     parent_frame_id: "map".to_owned(),
                     child_frame_id: "base_link".to_owned(),
                     translation: Some(Vector3 {
@@ -267,7 +267,7 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
             let focal = f64::from(options.width);
             let center = [f64::from(options.width) / 2.0, f64::from(height) / 2.0];
             let calibration = CameraCalibration {
-                timestamp: time(at),
+                timestamp: Some(time(at)),
                 width: options.width,
                 height,
                 distortion_model: "plumb_bob".to_owned(),
@@ -291,7 +291,7 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
         let corners = [(x, y), (x + side, y), (x + side, y + side), (x, y + side)];
         let annotations = ImageAnnotations {
             points: vec![PointsAnnotation {
-                timestamp: time(at),
+                timestamp: Some(time(at)),
                 r#type: 2,
                 points: corners.map(|(x, y)| Vector2 { x, y }).to_vec(),
                 metadata: vec![
@@ -317,7 +317,7 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
             )?;
         }
         let image = CompressedImage {
-            timestamp: time(at),
+            timestamp: Some(time(at)),
             data,
             format: "jpeg".to_owned(),
             frame_id: "camera_front".to_owned(),
@@ -340,9 +340,9 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
             .flat_map(|i| [i as f32 * 0.5, step as f32, 0.0])
             .flat_map(f32::to_le_bytes);
         let cloud = PointCloud {
-            timestamp: time(at),
+            timestamp: Some(time(at)),
             frame_id: "lidar".to_owned(),
-            pose: pose(0.0, 0.0, 0.0),
+            pose: Some(pose(0.0, 0.0, 0.0)),
             point_stride: 12,
             fields: vec![field("x", 0), field("y", 4), field("z", 8)],
             data: points.collect(),
@@ -350,7 +350,7 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
         log.send("/lidar/points", "foxglove.PointCloud", at, &cloud)?;
         let scene = SceneUpdate {
             entities: vec![SceneEntity {
-                timestamp: time(at),
+                timestamp: Some(time(at)),
                 frame_id: "base_link".to_owned(),
                 id: "7".to_owned(),
                 metadata: vec![KeyValuePair {
@@ -358,7 +358,7 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
                     value: "car".to_owned(),
                 }],
                 cubes: vec![CubePrimitive {
-                    pose: pose(10.0 + step, 2.0, 0.8),
+                    pose: Some(pose(10.0 + step, 2.0, 0.8)),
                     size: Some(Vector3 { x: 4.5, y: 1.9, z: 1.6 }),
                 }],
                 ..SceneEntity::default()
@@ -369,10 +369,10 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
         for part in 0..5 {
             let at = at + i64::from(part) * FRAME_NS / 5;
             let odometry = Odometry {
-                timestamp: time(at),
+                timestamp: Some(time(at)),
                 frame_id: "map".to_owned(),
                 child_frame_id: "base_link".to_owned(),
-                pose: pose(step + f64::from(part) * 0.2, 0.0, 0.0),
+                pose: Some(pose(step + f64::from(part) * 0.2, 0.0, 0.0)),
                 linear_velocity: Some(Vector3 {
                     x: 10.0,
                     y: 0.0,
@@ -386,7 +386,7 @@ fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogE
             latitude: 48.1 + step * 1e-6,
             longitude: 11.6,
             altitude: 520.0,
-            timestamp: time(at),
+            timestamp: Some(time(at)),
             frame_id: "gps".to_owned(),
         };
         log.send("/gps", "foxglove.LocationFix", at, &fix)?;

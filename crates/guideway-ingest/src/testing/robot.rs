@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ::mcap::records::MessageHeader;
 use ::mcap::{Compression, WriteOptions};
-use prost::Message;
+use prost::Message as _;
 
 use super::TestLogError;
 use crate::schemas::foxglove::{CompressedImage, FrameTransform, FrameTransforms, Odometry, PointCloud, Time, Vector3};
