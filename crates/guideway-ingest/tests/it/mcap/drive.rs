@@ -81,7 +81,7 @@ fn all_variants_read_as_the_reference_reader_reads_them() {
         .as_object()
         .unwrap()
         .iter()
-        .filter(|(name, _)| name.ends_with(".mcap"))
+        .filter(|(name, _)| !name.starts_with('_'))
     {
         let path = root.join(name);
         seen += 1;
@@ -125,12 +125,8 @@ fn all_variants_read_as_the_reference_reader_reads_them() {
         let (all, damage) = scan(&path, ScanOptions::default());
         let lenient = want["stream_no_crc"]["messages"].as_u64().unwrap();
         match name.as_str() {
-            // The file ends in the first block of a zstd chunk, of which nothing can be had: as much as the reference reads.
-            "bad_truncated_60pct.mcap" => {
-                assert_eq!((messages, all), (validated, lenient));
-                assert_eq!(damage, [DamageKind::Truncated]);
-            }
-            "bad_truncated_nofooter.mcap" => {
+            // One ends in the first block of a zstd chunk, of which nothing can be had: as much as the reference reads.
+            "bad_truncated_60pct.mcap" | "bad_truncated_nofooter.mcap" => {
                 assert_eq!((messages, all), (validated, lenient));
                 assert_eq!(damage, [DamageKind::Truncated]);
             }
