@@ -11,6 +11,10 @@
     dead_code,
     reason = "a program to measure with; the support module is shared with the tests"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "measures time and writes to the temporary folder, which libraries must not"
+)]
 
 #[path = "../tests/it/support/mod.rs"]
 mod support;

@@ -240,16 +240,21 @@ impl DetectorConfig {
         let model = &self.model;
         let size = "a multiple of 32 from 32 to 4096";
         let side = |n: usize| n.is_multiple_of(32) && (32..=4096).contains(&n);
-        check("model.input_width", model.input_width, size, side(model.input_width))?;
-        check("model.input_height", model.input_height, size, side(model.input_height))?;
+        check("model.input_width", &model.input_width, size, side(model.input_width))?;
+        check(
+            "model.input_height",
+            &model.input_height,
+            size,
+            side(model.input_height),
+        )?;
         let channels = "a multiple of 8 from 8 to 512";
         let eight = |n: usize| n.is_multiple_of(8) && (8..=512).contains(&n);
-        check("model.width", model.width, channels, eight(model.width))?;
-        check("model.neck", model.neck, channels, eight(model.neck))?;
-        check("model.depth", model.depth, "from 0 to 32", model.depth <= 32)?;
+        check("model.width", &model.width, channels, eight(model.width))?;
+        check("model.neck", &model.neck, channels, eight(model.neck))?;
+        check("model.depth", &model.depth, "from 0 to 32", model.depth <= 32)?;
         check(
             "model.head_depth",
-            model.head_depth,
+            &model.head_depth,
             "from 0 to 8",
             model.head_depth <= 8,
         )?;
@@ -259,7 +264,7 @@ impl DetectorConfig {
         let strides = format!("{:?}", model.strides);
         check(
             "model.strides",
-            strides,
+            &strides,
             rule,
             run && known && !model.strides.is_empty(),
         )?;
@@ -267,7 +272,7 @@ impl DetectorConfig {
         let rule = "names, each once";
         check(
             "model.classes",
-            format!("{:?}", model.classes),
+            &format!("{:?}", model.classes),
             rule,
             names.len() == model.classes.len(),
         )?;
@@ -275,29 +280,29 @@ impl DetectorConfig {
         let train = &self.train;
         let count = "from 1 to 1000000";
         let counted = |n: usize| (1..=1_000_000).contains(&n);
-        check("train.epochs", train.epochs, count, counted(train.epochs))?;
+        check("train.epochs", &train.epochs, count, counted(train.epochs))?;
         check(
             "train.batch",
-            train.batch,
+            &train.batch,
             "from 1 to 4096",
             (1..=4096).contains(&train.batch),
         )?;
         check(
             "train.checkpoint_every",
-            train.checkpoint_every,
+            &train.checkpoint_every,
             count,
             counted(train.checkpoint_every),
         )?;
         let threads = (1..=256).contains(&train.loader_threads);
-        check("train.loader_threads", train.loader_threads, "from 1 to 256", threads)?;
+        check("train.loader_threads", &train.loader_threads, "from 1 to 256", threads)?;
         check(
             "train.cache_mb",
-            train.cache_mb,
+            &train.cache_mb,
             "up to 1000000",
             train.cache_mb <= 1_000_000,
         )?;
         let seed = i64::try_from(train.seed).is_ok();
-        check("train.seed", train.seed, "at most 9223372036854775807", seed)?;
+        check("train.seed", &train.seed, "at most 9223372036854775807", seed)?;
         range(
             "train.learning_rate",
             train.learning_rate,
@@ -333,7 +338,7 @@ impl DetectorConfig {
         let rule = "at least augment.scale_min";
         check(
             "augment.scale_max",
-            augment.scale_max,
+            &augment.scale_max,
             rule,
             augment.scale_max >= augment.scale_min,
         )?;
@@ -352,20 +357,20 @@ impl DetectorConfig {
         range("predict.nms_iou", predict.nms_iou, "from 0 to 1", 0.0, 1.0)?;
         check(
             "predict.max_detections",
-            predict.max_detections,
+            &predict.max_detections,
             count,
             counted(predict.max_detections),
         )?;
         check(
             "predict.batch",
-            predict.batch,
+            &predict.batch,
             "from 1 to 4096",
             (1..=4096).contains(&predict.batch),
         )
     }
 }
 
-fn check(key: &'static str, value: impl ToString, rule: &'static str, holds: bool) -> Result<(), TrainError> {
+fn check(key: &'static str, value: &impl ToString, rule: &'static str, holds: bool) -> Result<(), TrainError> {
     if holds {
         return Ok(());
     }
@@ -378,7 +383,7 @@ fn check(key: &'static str, value: impl ToString, rule: &'static str, holds: boo
 
 /// NaN is in no range.
 fn range(key: &'static str, value: f64, rule: &'static str, low: f64, high: f64) -> Result<(), TrainError> {
-    check(key, value, rule, value >= low && value <= high)
+    check(key, &value, rule, value >= low && value <= high)
 }
 
 /// The key in "unknown field `x`, expected …".

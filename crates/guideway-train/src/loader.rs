@@ -51,6 +51,9 @@ struct Ready {
     boxes: Vec<Target>,
 }
 
+/// A batch with its step.
+type Numbered = (u64, Result<Batch, TrainError>);
+
 /// Reads, decodes, varies and batches the samples of a source.
 pub(crate) struct Loader<'a> {
     source: &'a dyn SampleSource,
@@ -117,10 +120,10 @@ impl<'a> Loader<'a> {
         first: u64,
         threads: usize,
     ) -> Result<Batches, TrainError> {
-        let (sender, receiver) = bounded(threads);
+        let (sender, receiver): (Sender<Numbered>, _) = bounded(threads);
         let next = Arc::new(AtomicU64::new(first));
         for thread in 0..threads {
-            let (sender, next): (Sender<(u64, Result<Batch, TrainError>)>, _) = (sender.clone(), Arc::clone(&next));
+            let (sender, next) = (sender.clone(), Arc::clone(&next));
             std::thread::Builder::new()
                 .name(format!("loader-{thread}"))
                 .spawn_scoped(scope, move || {
@@ -384,7 +387,7 @@ pub(crate) fn random(parts: &[&[u8]]) -> ChaCha8Rng {
 
 /// Batches in the order of their steps.
 pub(crate) struct Batches {
-    receiver: Receiver<(u64, Result<Batch, TrainError>)>,
+    receiver: Receiver<Numbered>,
     /// Batches that came before their turn: at most two per thread.
     waiting: BTreeMap<u64, Result<Batch, TrainError>>,
     next: u64,

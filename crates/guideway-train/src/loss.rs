@@ -166,7 +166,7 @@ mod tests {
             let values: Vec<f32> = (0..4).flat_map(|side| rows.map(|row| row[side])).collect();
             Tensor::from_data(TensorData::new(values, [1, 4, 3]), &device)
         };
-        let ours = giou(&tensor(a), &tensor(b)).into_data().to_vec::<f32>().unwrap();
+        let ours = giou(&tensor(a), &tensor(b)).into_data().try_to_vec::<f32>().unwrap();
         let around = |d: [f32; 4]| BBox::new(-f64::from(d[0]), -f64::from(d[1]), f64::from(d[2]), f64::from(d[3]));
         for ((value, a), b) in ours.into_iter().zip(a).zip(b) {
             assert!((f64::from(value) - plain(around(a), around(b))).abs() < 1e-6);

@@ -41,6 +41,7 @@ impl ParamSet {
             .map(|entry| (&mut entry.values, entry.shape.len() > 1))
     }
 
+    #[cfg(test)]
     pub(crate) fn iter_values(&self) -> impl Iterator<Item = &Vec<f32>> {
         self.entries.iter().map(|entry| &entry.values)
     }
@@ -67,9 +68,9 @@ impl ParamSet {
         };
         for entry in &mut self.entries {
             let name = format!("{prefix}{}", entry.name);
-            let view = file
-                .tensor(&name)
-                .map_err(|_| mismatch(format!("it has no tensor `{name}`")))?;
+            let Ok(view) = file.tensor(&name) else {
+                return Err(mismatch(format!("it has no tensor `{name}`")));
+            };
             if view.dtype() != Dtype::F32 || view.shape() != entry.shape {
                 let found = format!("{:?} {:?}", view.dtype(), view.shape());
                 return Err(mismatch(format!("`{name}` is {found}, expected F32 {:?}", entry.shape)));

@@ -217,7 +217,7 @@ pub fn train(
         return Err(none("the training split is empty"));
     }
     let plain = training.device.open()?;
-    let mut run = Run {
+    let run = Run {
         training,
         classes,
         reporter,
@@ -241,7 +241,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn train(&mut self, evaluate: &mut Evaluator<'_>) -> Result<Trained, TrainError> {
+    fn train(&self, evaluate: &mut Evaluator<'_>) -> Result<Trained, TrainError> {
         let (training, config) = (self.training, self.training.config);
         let mut network = Network::new(&config.model, self.classes.len(), config.train.seed, &self.device);
         let mut state = State {

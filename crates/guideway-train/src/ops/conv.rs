@@ -339,13 +339,13 @@ fn multiply(
     assert!(left.rows == rows && right.columns == columns && left.columns == right.rows);
     assert!(left.span() <= left.data.len() && right.span() <= right.data.len());
     assert!(step >= columns && (rows - 1) * step + columns <= out.len());
-    // SAFETY: the assertions above hold every access inside its slice: the largest offset that `gemm` touches in a matrix
-    // is `(rows − 1)·row_step + (columns − 1)·column_step`. `out` is borrowed mutably, so it overlaps neither input, and
-    // its rows do not overlap each other because `step ≥ columns`. Steps are below `isize::MAX` as they are below lengths.
     #[expect(
         unsafe_code,
         reason = "the matrix kernel takes raw pointers; the bounds are asserted right above"
     )]
+    // SAFETY: the assertions above hold every access inside its slice: the largest offset that `gemm` touches in a matrix
+    // is `(rows − 1)·row_step + (columns − 1)·column_step`. `out` is borrowed mutably, so it overlaps neither input, and
+    // its rows do not overlap each other because `step ≥ columns`. Steps are below `isize::MAX` as they are below lengths.
     unsafe {
         gemm::gemm(
             rows,
@@ -396,7 +396,7 @@ mod tests {
                 assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()), "{what}: {a} is not {b}");
             }
         };
-        let values = |t: Tensor<4>| t.into_data().to_vec::<f32>().unwrap();
+        let values = |t: Tensor<4>| t.into_data().try_to_vec::<f32>().unwrap();
         close(values(ours.clone()), values(theirs.clone()), "output");
         let a = (ours * probe.clone()).sum().backward();
         let b = (theirs * probe).sum().backward();
@@ -411,8 +411,8 @@ mod tests {
             "gradient of the weight",
         );
         close(
-            bias.grad(&a).unwrap().into_data().to_vec().unwrap(),
-            bias.grad(&b).unwrap().into_data().to_vec().unwrap(),
+            bias.grad(&a).unwrap().into_data().try_to_vec().unwrap(),
+            bias.grad(&b).unwrap().into_data().try_to_vec().unwrap(),
             "gradient of the bias",
         );
     }
@@ -438,8 +438,8 @@ mod tests {
         let x = Tensor::<4>::random([5, 3, 20, 20], random, &device);
         let weight = Tensor::<4>::random([8, 3, 3, 3], random, &device);
         let bias = Tensor::<1>::random([8], random, &device);
-        let all = conv2d(&x, &weight, &bias, 1, 1).slice([3..4]).into_data();
-        let one = conv2d(&x.slice([3..4]), &weight, &bias, 1, 1).into_data();
-        assert_eq!(all.to_vec::<f32>().unwrap(), one.to_vec::<f32>().unwrap());
+        let all = conv2d(&x, &weight, &bias, 1, 1).narrow(0, 3, 1).into_data();
+        let one = conv2d(&x.narrow(0, 3, 1), &weight, &bias, 1, 1).into_data();
+        assert_eq!(all.try_to_vec::<f32>().unwrap(), one.try_to_vec::<f32>().unwrap());
     }
 }

@@ -93,7 +93,7 @@ struct Saved<K> {
     x: FlexTensor,
     weight: FlexTensor,
     bias: FlexTensor,
-    saved: Arc<Vec<f32>>,
+    extra: Arc<Vec<f32>>,
 }
 
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl<K: Kernel> Backward<Flex, 3> for Step<K> {
             x.map(),
             weight.slice(),
             bias.slice(),
-            &state.saved,
+            &state.extra,
             grad.map(),
             x_node.is_some(),
         );
@@ -153,7 +153,7 @@ fn run<K: Kernel, const D: usize>(kernel: K, x: &Tensor<4>, weight: &Tensor<D>, 
         let x = x.clone().try_into_primitive::<Autodiff<Flex>>().ok()?;
         let weight = weight.clone().try_into_primitive::<Autodiff<Flex>>().ok()?;
         let bias = bias.clone().try_into_primitive::<Autodiff<Flex>>().ok()?;
-        let (output, saved) = forward(x.primitive(), weight.primitive(), bias.primitive());
+        let (output, extra) = forward(x.primitive(), weight.primitive(), bias.primitive());
         let ((x, x_node), (weight, weight_node), (bias, bias_node)) =
             (x.into_parts(), weight.into_parts(), bias.into_parts());
         let step: Step<K> = Step(std::marker::PhantomData);
@@ -168,7 +168,7 @@ fn run<K: Kernel, const D: usize>(kernel: K, x: &Tensor<4>, weight: &Tensor<D>, 
                     x,
                     weight,
                     bias,
-                    saved,
+                    extra,
                 },
                 output,
             ),

@@ -7,7 +7,7 @@ use guideway_train::{Prediction, Sample, TrainBox};
 use image::{ImageFormat, Rgb, RgbImage};
 
 /// Average precision at IoU 0.5: the mean over the classes that have objects, with 101 recall points as COCO takes them.
-pub fn ap50(predictions: &[Prediction], samples: &[Sample]) -> f64 {
+pub(crate) fn ap50(predictions: &[Prediction], samples: &[Sample]) -> f64 {
     let mut classes: Vec<u32> = samples.iter().flat_map(|s| s.boxes.iter().map(|b| b.class)).collect();
     classes.sort_unstable();
     classes.dedup();
@@ -61,7 +61,7 @@ fn class_ap50(predictions: &[Prediction], samples: &[Sample], class: u32) -> f64
 }
 
 /// Reads `images/*` with `labels/*.txt` in YOLO's format (class, centre and size relative to the image).
-pub fn yolo_folder(folder: &Path) -> Vec<Sample> {
+pub(crate) fn yolo_folder(folder: &Path) -> Vec<Sample> {
     let mut paths: Vec<_> = std::fs::read_dir(folder.join("images"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -97,15 +97,15 @@ pub fn yolo_folder(folder: &Path) -> Vec<Sample> {
 }
 
 /// A small deterministic generator for drawing.
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// A value in `0..limit`.
-    pub fn below(&mut self, limit: u32) -> u32 {
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -114,7 +114,7 @@ impl Dice {
 }
 
 /// Images of noise with one or two shapes: class 0 is a bright square, class 1 a dark one with a bright cross.
-pub fn shapes(count: usize, seed: u64) -> Vec<Sample> {
+pub(crate) fn shapes(count: usize, seed: u64) -> Vec<Sample> {
     let side = 96;
     let mut dice = Dice::new(seed);
     (0..count)
@@ -152,11 +152,11 @@ pub fn shapes(count: usize, seed: u64) -> Vec<Sample> {
 
 /// Keeps the warnings.
 #[derive(Default)]
-pub struct Collected(std::sync::Mutex<Vec<Warning>>);
+pub(crate) struct Collected(std::sync::Mutex<Vec<Warning>>);
 
 impl Collected {
     /// The warnings so far.
-    pub fn take(&self) -> Vec<Warning> {
+    pub(crate) fn take(&self) -> Vec<Warning> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
