@@ -146,9 +146,9 @@ rows! {
         uri: String,
         /// Offset of the chunk in the file; null when the media is a file of its own or the log has no chunks.
         chunk_offset: Option<i64>,
-        /// Offset of the message in the decompressed chunk, or in the file for a log without chunks.
+        /// Offset of the message record in the decompressed chunk, or in the file for a log without chunks.
         message_offset: Option<i64>,
-        /// Length of the message or file, bytes.
+        /// Length of the message record or file, bytes; null when the file is missing.
         length: Option<i64>,
         /// How the media is encoded: `image/jpeg`, `image/png`, `video/h264`, `application/x-kitti-velodyne`, or a schema name.
         media_type: String,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::frames::Sensors;
 use super::tf::{Rigid, TransformTree, is_ego, is_world, plain};
+use crate::files::canonical_class;
 use crate::schemas::{Annotation, AnnotationShape, Cuboid};
 
 /// Frames of each sensor that are remembered.
@@ -168,8 +169,8 @@ fn base(recording_id: &str, uri: &str, topic: &str, row: i64, class: Option<&Str
     let class = class.cloned().unwrap_or_else(|| "unknown".to_owned());
     LabelRow {
         recording_id: recording_id.to_owned(),
-        source_class: class.clone(),
-        class,
+        class: canonical_class("mcap", &class),
+        source_class: class,
         labeler: Some(topic.to_owned()),
         source_uri: uri.to_owned(),
         source_row: Some(row),
