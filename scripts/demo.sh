@@ -25,11 +25,11 @@ run() {
   local shown=""
   for word in "$@"; do
     case "$word" in
-      *[\ \"\*\$\(\)\<\>]*) shown+=" '${word//\'/\'\\\'\'}'" ;;
+      *\ *) shown+=" \"$word\"" ;;
       *) shown+=" $word" ;;
     esac
   done
-  printf '\n\033[1m$ guideway%s\033[0m\n' "$shown"
+  if [ -t 1 ]; then printf '\n\033[1m$ guideway%s\033[0m\n' "$shown"; else printf '\n$ guideway%s\n' "$shown"; fi
   # 3 says "finished, with warnings": worth reading, no reason to stop.
   "$guideway" "$@" || { code=$?; [ "$code" -eq 3 ] || exit "$code"; }
 }

@@ -8,6 +8,10 @@
 //! unless `GUIDEWAY_BENCH_KEEP` is set. `GUIDEWAY_BENCH_COMPRESSION` is `none` (default), `zstd` or `lz4`.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures time, and puts its log into the temporary folder"
+)]
 
 use std::error::Error;
 use std::io::Read as _;

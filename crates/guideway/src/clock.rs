@@ -50,7 +50,7 @@ pub(crate) fn operation(kind: &str, user: &str, started_ns: i64) -> Operation {
     let mut operation = Operation::new(kind);
     operation.code_version = code_version();
     operation.environment = environment();
-    operation.user = user.to_owned();
+    user.clone_into(&mut operation.user);
     operation.started_ns = started_ns;
     operation.ended_ns = ended_ns;
     operation.cost = json!({ "machine_seconds": (ended_ns - started_ns).max(0) as f64 * 1e-9 });

@@ -202,6 +202,9 @@ impl Settings {
     }
 }
 
+/// The keys of a [`ConfigFile`].
+const KNOWN: [&str; 5] = ["data", "device", "query_memory_mb", "taxonomy", "user"];
+
 fn read_file(path: &Path, unknown: &mut Vec<String>) -> Result<ConfigFile, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
     let bad = |source: toml::de::Error| {
@@ -211,7 +214,6 @@ fn read_file(path: &Path, unknown: &mut Vec<String>) -> Result<ConfigFile, Error
         })
     };
     let table: toml::Table = toml::from_str(&text).map_err(bad)?;
-    const KNOWN: [&str; 5] = ["data", "device", "query_memory_mb", "taxonomy", "user"];
     for key in table.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
         let meant = closest(key, KNOWN).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
         unknown.push(format!("unknown setting `{key}` in {}{meant}", path.display()));
@@ -266,12 +268,11 @@ mod tests {
 
     #[test]
     fn new_project_file_is_valid() {
-        let uncommented: String = NEW_PROJECT_FILE
+        let uncommented: Vec<&str> = NEW_PROJECT_FILE
             .lines()
             .filter_map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")))
-            .map(|line| format!("{line}\n"))
             .collect();
-        let settings = settings(&uncommented, None, &[]).unwrap();
+        let settings = settings(&uncommented.join("\n"), None, &[]).unwrap();
         assert!(settings.unknown_keys().is_empty());
     }
 }

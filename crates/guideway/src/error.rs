@@ -227,7 +227,7 @@ impl Error {
     }
 
     /// Stored bytes that make no sense.
-    pub fn corrupt(what: impl Into<String>, message: impl ToString) -> Self {
+    pub fn corrupt(what: impl Into<String>, message: impl std::fmt::Display) -> Self {
         ErrorKind::Corrupt {
             what: what.into(),
             message: message.to_string(),

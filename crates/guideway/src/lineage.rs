@@ -1,7 +1,7 @@
 //! Where something came from and what was made of it.
 
 use guideway_core::hint::closest;
-use guideway_store::{Direction, NodeKind, NodeRef, TraceGraph, TraceLimits};
+use guideway_store::{DatasetInfo, Direction, NodeKind, NodeRef, TraceGraph, TraceLimits};
 
 use crate::error::{Error, ErrorKind};
 use crate::workspace::Workspace;
@@ -42,14 +42,14 @@ impl Workspace {
                 .map(|r| (NodeKind::Recording, r.name.as_str(), r.recording_id.as_str())),
         );
         let exact = |(kind, name, id): &(NodeKind, &str, &str)| {
-            (*name == what || *id == what).then(|| (*kind, self.id_of(*kind, id, &datasets)))
+            (*name == what || *id == what).then(|| (*kind, id_of(*kind, id, &datasets)))
         };
         let mut found: Vec<(NodeKind, String)> = candidates.iter().filter_map(exact).collect();
         if found.is_empty() && what.len() >= 4 {
             found = candidates
                 .iter()
                 .filter(|(_, _, id)| id.starts_with(what))
-                .map(|(kind, _, id)| (*kind, self.id_of(*kind, id, &datasets)))
+                .map(|(kind, _, id)| (*kind, id_of(*kind, id, &datasets)))
                 .collect();
             if let Some(frame) = self.frame(what)? {
                 found.push((NodeKind::Frame, frame.frame_id));
@@ -86,15 +86,12 @@ impl Workspace {
             }
         }
     }
+}
 
-    /// Datasets are found by their hash too; the lineage knows their id.
-    fn id_of(&self, kind: NodeKind, id: &str, datasets: &[guideway_store::DatasetInfo]) -> String {
-        match kind {
-            NodeKind::Dataset => datasets
-                .iter()
-                .find(|info| info.hash == id)
-                .map_or_else(|| id.to_owned(), |info| info.dataset_id.clone()),
-            _ => id.to_owned(),
-        }
-    }
+/// Datasets are found by their hash too; the lineage knows their id.
+fn id_of(kind: NodeKind, id: &str, datasets: &[DatasetInfo]) -> String {
+    let by_hash = datasets
+        .iter()
+        .find(|info| kind == NodeKind::Dataset && info.hash == id);
+    by_hash.map_or_else(|| id.to_owned(), |info| info.dataset_id.clone())
 }

@@ -30,10 +30,9 @@ impl Workspace {
         }
         let settings = Settings::load(&root)?;
         let runtime = runtime(&root)?;
-        if let Err(err) = runtime.block_on(Store::init(&settings.data)) {
-            if !matches!(err, guideway_store::StoreError::AlreadyInitialised { .. }) {
-                return Err(err.into());
-            }
+        match runtime.block_on(Store::init(&settings.data)) {
+            Ok(_) | Err(guideway_store::StoreError::AlreadyInitialised { .. }) => {}
+            Err(err) => return Err(err.into()),
         }
         drop(runtime);
         Self::open(&root)
