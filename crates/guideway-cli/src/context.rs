@@ -45,7 +45,7 @@ impl Context {
             ColorChoice::Never => anstream::ColorChoice::Never,
         }
         .write_global();
-        let console = Console::new(global.quiet, global.no_progress);
+        let console = Console::new(&global);
         Self { global, console }
     }
 

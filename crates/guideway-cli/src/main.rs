@@ -6,7 +6,7 @@ mod context;
 mod output;
 mod progress;
 
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 

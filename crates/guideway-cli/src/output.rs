@@ -94,14 +94,13 @@ impl Grid {
                 }
             }));
         }
-        for (index, column) in self.columns.iter().enumerate() {
+        for index in 0..self.columns.len() {
             let numeric = self.rows.iter().any(|row| row[index].is_number());
             if let Some(text_column) = table.column_mut(index) {
                 text_column.set_padding((0, 2));
                 if numeric {
                     text_column.set_cell_alignment(CellAlignment::Right);
                 }
-                let _ = column;
             }
         }
         let text = table.to_string();
@@ -198,16 +197,16 @@ impl Report {
                 serde_json::to_writer_pretty(&mut *out, &self.json)?;
                 writeln!(out)
             }
-            OutputFormat::Ndjson => match &self.rows {
-                Some(grid) => grid.objects().try_for_each(|object| {
+            OutputFormat::Ndjson => {
+                let Some(grid) = &self.rows else {
+                    serde_json::to_writer(&mut *out, &self.json)?;
+                    return writeln!(out);
+                };
+                grid.objects().try_for_each(|object| {
                     serde_json::to_writer(&mut *out, &object)?;
                     writeln!(out)
-                }),
-                None => {
-                    serde_json::to_writer(&mut *out, &self.json)?;
-                    writeln!(out)
-                }
-            },
+                })
+            }
             OutputFormat::Csv => match &self.rows {
                 Some(grid) => grid.write_csv(out),
                 None => Err(io::Error::new(
@@ -282,7 +281,7 @@ pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

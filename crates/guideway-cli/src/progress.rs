@@ -8,6 +8,8 @@ use std::time::Duration;
 use guideway::core::{Reporter, Task, Warning};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::cli::Global;
+
 /// How many warnings of one kind are printed before the rest is only counted.
 const SHOWN_PER_CODE: u64 = 5;
 
@@ -19,9 +21,10 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Bars are drawn when stderr is a terminal and neither `quiet` nor `no_progress` is set.
-    pub(crate) fn new(quiet: bool, no_progress: bool) -> Self {
-        let draw = std::io::stderr().is_terminal() && !quiet && !no_progress;
+    /// Bars are drawn when stderr is a terminal and neither `--quiet` nor `--no-progress` is given.
+    pub(crate) fn new(global: &Global) -> Self {
+        let quiet = global.quiet;
+        let draw = std::io::stderr().is_terminal() && !quiet && !global.no_progress;
         let target = if draw {
             ProgressDrawTarget::stderr()
         } else {

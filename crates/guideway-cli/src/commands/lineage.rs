@@ -32,7 +32,7 @@ pub(crate) fn trace(context: &Context, args: &TraceArgs) -> Result<Outcome, Erro
     let mut rows = Grid::new(&["depth", "kind", "id", "label", "made_by"]);
     let makers = makers(&graph);
     for node in &graph.nodes {
-        let by = makers.get(&key(node)).map(|op| op.as_str());
+        let by = makers.get(&key(node)).map(String::as_str);
         rows.push(vec![
             json!(node.depth),
             json!(node.kind),

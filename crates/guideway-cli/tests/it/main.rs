@@ -1,5 +1,7 @@
 //! The program as a user meets it: what it prints, on which stream, and the exit code.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
 mod errors;
 mod support;
 mod tour;
