@@ -12,7 +12,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
+# A toolchain installed a moment ago is not in the shell's path yet.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# Written into every lineage record: which code made this.
+export GUIDEWAY_COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 VENV ?= $(CURDIR)/.venv
 export VENV
 # The interoperability tests run this Python, and skip where it is absent.
@@ -26,7 +30,7 @@ SCOPE := $(if $(PKG),$(addprefix --package ,$(PKG) xtask),--workspace)
 JOBS ?= $(if $(PKG),fmt layers features size words clippy doc test,all)
 DATA ?= $(CURDIR)/../shared/data/vehicles_openimages
 
-.PHONY: help setup setup-build build test lint demo bench gen fmt fuzz-build clean-demo
+.PHONY: help setup setup-build build test lint demo demo-data bench gen fmt fuzz-build clean-demo
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -49,12 +53,16 @@ lint: setup-build ## clippy alone, on the artefacts of the build
 	cargo build --release --locked $(SCOPE)
 	$(XTASK) ci clippy $(addprefix --package ,$(PKG))
 
-demo: build ## the whole path on a folder of real images: make demo DATA=FOLDER
+demo: demo-data build ## the whole path on a folder of real images: make demo DATA=FOLDER
 	GUIDEWAY_BIN="$(BIN)" DATA="$(DATA)" scripts/demo.sh
+
+# Before the build: half an hour is a long wait for "there is no data".
+demo-data:
+	@CHECK_ONLY=1 DATA="$(DATA)" scripts/demo.sh
 
 bench: setup build ## the benchmarks, beside their peers
 	cargo bench --locked $(SCOPE) --benches
-	@if [ -x bench/run.sh ]; then GUIDEWAY_BIN="$(BIN)" bench/run.sh; fi
+	@for peer in bench/*/run.sh; do env -u VENV GUIDEWAY_BIN="$(BIN)" "$$peer"; done
 
 gen: build ## rewrite the generated files: docs/cli.md, docs/schema
 	$(XTASK) gen

@@ -3,10 +3,7 @@
 # usage: GUIDEWAY_BIN=target/release/guideway DATA=FOLDER [DEMO_WORKSPACE=demo-ws] scripts/demo.sh
 set -euo pipefail
 
-guideway=$(realpath "${GUIDEWAY_BIN:-target/release/guideway}")
 data=${DATA:-}
-workspace=${DEMO_WORKSPACE:-demo-ws}
-config=$(realpath "$(dirname "$0")/../configs/demo.toml")
 
 if [ -z "$data" ] || [ ! -e "$data" ]; then
   cat >&2 <<EOF
@@ -18,7 +15,13 @@ Give a folder of images with boxes, in YOLO layout (data.yaml, images/, labels/)
 EOF
   exit 2
 fi
+[ -z "${CHECK_ONLY:-}" ] || exit 0
+
+guideway=$(realpath "${GUIDEWAY_BIN:-target/release/guideway}")
+config=$(realpath "$(dirname "$0")/../configs/demo.toml")
 data=$(realpath "$data")
+# Each set of images gets a workspace of its own: a frozen dataset never changes.
+workspace=${DEMO_WORKSPACE:-demo-ws/$(basename "$data")-$(printf %s "$data" | cksum | cut -c1-6)}
 
 # Prints the command as a person would type it, then runs it.
 run() {

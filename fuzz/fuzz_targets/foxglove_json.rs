@@ -7,9 +7,13 @@ use guideway_ingest::testing::FOXGLOVE_SCHEMAS;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((choice, payload)) = bytes.split_first() else { return };
+    let Some((choice, payload)) = bytes.split_first() else {
+        return;
+    };
     let schema = FOXGLOVE_SCHEMAS[usize::from(*choice) % FOXGLOVE_SCHEMAS.len()];
-    let Some(decoder) = Decoder::for_channel("json", Some(schema)) else { return };
+    let Some(decoder) = Decoder::for_channel("json", Some(schema)) else {
+        return;
+    };
     match decoder.decode(payload) {
         Ok(Decoded::Image(image)) => {
             let _ = image_size(&image.data);

@@ -5,11 +5,19 @@ use guideway_ingest::mcap::{Event, LogFile, LogIndex, MessageQuery, Messages, Sc
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(file) = LogFile::from_bytes("fuzz", bytes.to_vec()) else { return };
+    let Ok(file) = LogFile::from_bytes("fuzz", bytes.to_vec()) else {
+        return;
+    };
     let mut scanner = Scanner::new(&file, ScanOptions::default());
     let mut messages = 0usize;
     while let Ok(Some(event)) = scanner.next_event() {
-        messages += usize::from(matches!(event, Event::Record { record: Record::Message { .. }, .. }));
+        messages += usize::from(matches!(
+            event,
+            Event::Record {
+                record: Record::Message { .. },
+                ..
+            }
+        ));
         // A file of zeros compresses a thousandfold: the work is bounded by the messages, not by the bytes.
         if messages > 100_000 {
             return;

@@ -5,7 +5,9 @@ use guideway_ingest::{parse_yolo_config, parse_yolo_label};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Some((choice, rest)) = data.split_first() else { return };
+    let Some((choice, rest)) = data.split_first() else {
+        return;
+    };
     let text = String::from_utf8_lossy(rest);
     if choice % 2 == 0 {
         if let Ok(config) = parse_yolo_config(&text) {

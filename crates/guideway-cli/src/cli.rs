@@ -288,9 +288,9 @@ pub(crate) struct TrainArgs {
     #[arg(long, default_value = "train", value_name = "SPLIT")]
     pub(crate) train_split: String,
 
-    /// The split to watch for early stopping; none if the dataset lacks it
-    #[arg(long, default_value = "val", value_name = "SPLIT")]
-    pub(crate) val_split: String,
+    /// The split to watch for early stopping [default: val, if the dataset has it]
+    #[arg(long, value_name = "SPLIT")]
+    pub(crate) val_split: Option<String>,
 
     /// Seed, instead of the file's
     #[arg(long, value_name = "N")]

@@ -51,10 +51,14 @@ impl Context {
 
     /// The workspace of `--workspace`, or the one that this folder is in.
     pub(crate) fn workspace(&self) -> Result<Workspace, Error> {
-        match &self.global.workspace {
+        let workspace = match &self.global.workspace {
             Some(dir) => Workspace::open(dir),
             None => Workspace::discover(),
+        }?;
+        for line in workspace.settings().unknown_keys() {
+            self.console.say(&format!("\u{1b}[33mwarning\u{1b}[0m: {line}"));
         }
+        Ok(workspace)
     }
 
     /// The format of results.
@@ -73,10 +77,10 @@ impl Context {
 
     /// `Incomplete` when anything was warned about, else `Done`.
     pub(crate) fn outcome(&self) -> Outcome {
-        if self.console.warnings().is_empty() {
-            Outcome::Done
-        } else {
+        if self.console.has_warned() {
             Outcome::Incomplete
+        } else {
+            Outcome::Done
         }
     }
 }

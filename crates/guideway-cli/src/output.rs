@@ -209,12 +209,24 @@ impl Report {
             }
             OutputFormat::Csv => match &self.rows {
                 Some(grid) => grid.write_csv(out),
-                None => Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "this command has no rows to print as CSV; use --output-format json",
-                )),
+                None => self.one_row().write_csv(out),
             },
         }
+    }
+
+    /// A result without rows as one row of its plain values.
+    fn one_row(&self) -> Grid {
+        let plain: Vec<(&String, &Value)> = self
+            .json
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| !value.is_array() && !value.is_object())
+            .collect();
+        let names: Vec<&str> = plain.iter().map(|(name, _)| name.as_str()).collect();
+        let mut grid = Grid::new(&names);
+        grid.push(plain.into_iter().map(|(_, value)| value.clone()).collect());
+        grid
     }
 
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -17,7 +17,18 @@ const SHOWN_PER_CODE: u64 = 5;
 pub(crate) struct Console {
     bars: MultiProgress,
     quiet: bool,
-    warnings: Mutex<BTreeMap<String, u64>>,
+    warnings: Mutex<BTreeMap<String, Seen>>,
+}
+
+/// Warnings of one kind.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// Lines printed.
+    lines: u64,
+    /// Occurrences that those lines speak of.
+    shown: u64,
+    /// Occurrences in all.
+    total: u64,
 }
 
 impl Console {
@@ -44,19 +55,18 @@ impl Console {
         }
     }
 
-    /// Number of warnings of each kind so far.
-    pub(crate) fn warnings(&self) -> BTreeMap<String, u64> {
-        self.lock().clone()
+    /// Was there any warning?
+    pub(crate) fn has_warned(&self) -> bool {
+        !self.lock().is_empty()
     }
 
     /// Says how many warnings were counted but not shown.
     pub(crate) fn finish(&self) {
-        for (code, total) in self.warnings() {
-            if total > SHOWN_PER_CODE {
-                self.say(&format!(
-                    "\u{1b}[33mwarning\u{1b}[0m: {} more of kind {code}",
-                    total - SHOWN_PER_CODE
-                ));
+        let warnings = self.lock().clone();
+        for (code, seen) in warnings {
+            if seen.total > seen.shown {
+                let more = seen.total - seen.shown;
+                self.say(&format!("\u{1b}[33mwarning\u{1b}[0m: {more} more of kind {code}"));
             }
         }
     }
@@ -69,7 +79,7 @@ impl Console {
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -97,14 +107,18 @@ impl Reporter for Console {
     }
 
     fn warn(&self, warning: Warning) {
-        let before = {
+        let show = {
             let mut warnings = self.lock();
-            let total = warnings.entry(warning.code.clone()).or_default();
-            let before = *total;
-            *total += warning.count;
-            before
+            let seen = warnings.entry(warning.code.clone()).or_default();
+            let show = seen.lines < SHOWN_PER_CODE;
+            seen.total += warning.count;
+            if show {
+                seen.lines += 1;
+                seen.shown += warning.count;
+            }
+            show
         };
-        if before < SHOWN_PER_CODE && !self.quiet {
+        if show && !self.quiet {
             let times = if warning.count > 1 {
                 format!(" ({} times)", warning.count)
             } else {

@@ -44,7 +44,7 @@ static WRITERS: AtomicU64 = AtomicU64::new(0);
 pub struct DatasetSpec {
     /// Its name: letters, digits, `.`, `_` and `-`, up to 100.
     pub name: String,
-    /// The classes, in the order that gives them their index. Every label's class must be among them.
+    /// The classes, in the order that gives them their index. Every label's class must be among them, but for labels that are to be ignored.
     pub classes: Vec<String>,
     /// How it is made.
     pub manifest: DatasetManifest,
@@ -264,7 +264,7 @@ impl DatasetWriter {
             return Err(bad(sample, "its id or its split is empty".to_owned()));
         }
         for label in &sample.labels {
-            if !self.spec.classes.contains(&label.class) {
+            if !label.is_ignored && !self.spec.classes.contains(&label.class) {
                 let why = format!(
                     "label `{}` has class `{}`, which is not in the list",
                     label.label_id, label.class

@@ -1,7 +1,7 @@
 //! Frozen datasets: made from a query, looked at, compared, exported.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::compute::cast;
 use arrow_array::cast::AsArray as _;
@@ -27,6 +27,8 @@ use crate::workspace::{Workspace, quote};
 const LOOKUP_FRAMES: usize = 8192;
 /// Frames whose media are in memory at a time.
 const MEDIA_FRAMES: usize = 256;
+/// Bytes of media that are in memory at a time.
+const MEDIA_BYTES: i64 = 128 << 20;
 
 /// What a split must not separate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -166,6 +168,18 @@ impl Workspace {
             .map(|(frame, split)| (split, frame.frame_id.clone()))
             .collect();
         order.sort();
+        if selected.iter().all(|frame| frame.split.is_none()) {
+            for (name, _) in options.split.clone().unwrap_or_default().parts() {
+                if order.iter().all(|(split, _)| split != name) {
+                    reporter.warn(Warning {
+                        code: "empty-split".to_owned(),
+                        message: format!("the split `{name}` got no frames: there are fewer recordings than splits"),
+                        location: options.sql.clone(),
+                        count: 1,
+                    });
+                }
+            }
+        }
         let classes = self.classes_of(&order, &options.classes)?;
         let fractions = options.split.clone().unwrap_or_default();
         let by_query = selected.iter().any(|frame| frame.split.is_some());
@@ -193,7 +207,7 @@ impl Workspace {
         for part in order.chunks(LOOKUP_FRAMES) {
             let frames = self.frames_of(part)?;
             let mut labels = self.labels_of(part, &classes)?;
-            for few in part.chunks(MEDIA_FRAMES) {
+            for few in by_media_size(part, &frames) {
                 for sample in samples(few, &frames, &mut labels, &mut media, reporter)? {
                     self.block_on(writer.push(sample))?;
                     task.advance(1);
@@ -246,6 +260,7 @@ impl Workspace {
         let started = clock::now_ns();
         let dataset = self.block_on(self.store().dataset(name))?;
         let info = dataset.info().clone();
+        self.refuse_precious(dir)?;
         if format == ExportFormat::Parquet {
             let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
             if occupied && !force {
@@ -264,7 +279,7 @@ impl Workspace {
             let cameras = self.cameras(&info)?;
             let mut stream = self.block_on(dataset.scan(None, Columns::All))?;
             let samples = std::iter::from_fn(|| self.block_on(stream.next()))
-                .map(|sample| sample.map(|sample| export_sample(sample, &cameras)));
+                .map(|sample| sample.map(|sample| export_sample(sample, format, &cameras)));
             let options = export::ExportOptions {
                 force,
                 classes: info.classes.clone(),
@@ -286,6 +301,32 @@ impl Workspace {
             frames: info.frames,
             labels: info.labels,
         })
+    }
+
+    /// Refuses to export into, or over, what must not be replaced: the workspace, logs that were ingested, the current folder.
+    fn refuse_precious(&self, dir: &Path) -> Result<(), Error> {
+        let Ok(target) = dir.canonicalize() else {
+            return Ok(());
+        };
+        let mut precious = vec![self.root().to_owned(), self.settings().data.clone()];
+        precious.extend(std::env::current_dir().ok());
+        precious.extend(self.recordings()?.iter().filter_map(|row| ingested_path(&row.uri)));
+        let holds = |path: &PathBuf| path.canonicalize().is_ok_and(|path| path.starts_with(&target));
+        let in_data = self
+            .settings()
+            .data
+            .canonicalize()
+            .is_ok_and(|data| target.starts_with(data));
+        if in_data || precious.iter().any(holds) {
+            return Err(Error::usage(
+                format!(
+                    "{} holds the workspace, ingested data or the current folder",
+                    target.display()
+                ),
+                "name a new folder".to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     /// The frames of a query, each once.
@@ -314,7 +355,7 @@ impl Workspace {
         let mut result = self.query(&format!(
             "SELECT DISTINCT f.frame_id AS frame_id, f.group_id AS group_id, {split} AS split, f.uri AS uri, \
              f.length IS NOT NULL AS has_media \
-             FROM frames f JOIN ({inner}) q ON f.frame_id = q.frame_id ORDER BY 1, 3"
+             FROM frames f JOIN (\n{inner}\n) q ON f.frame_id = q.frame_id ORDER BY 1, 3"
         ))?;
         let mut missing: Vec<String> = Vec::new();
         let mut selected: Vec<Selected> = Vec::new();
@@ -365,7 +406,10 @@ impl Workspace {
     fn classes_of(&self, order: &[(String, String)], wanted: &[String]) -> Result<BTreeSet<String>, Error> {
         let mut found = BTreeSet::new();
         for part in order.chunks(LOOKUP_FRAMES) {
-            let sql = format!("SELECT DISTINCT class, 1 FROM labels WHERE frame_id IN ({})", ids(part));
+            let sql = format!(
+                "SELECT DISTINCT class, 1 FROM labels WHERE NOT is_ignored AND frame_id IN ({})",
+                ids(part)
+            );
             found.extend(self.counts(&sql)?.into_iter().map(|(class, _)| class));
         }
         if wanted.is_empty() {
@@ -408,7 +452,11 @@ impl Workspace {
     ) -> Result<BTreeMap<String, Vec<SampleLabel>>, Error> {
         let rows: Vec<LabelRow> = self.rows(&format!("SELECT * FROM labels WHERE frame_id IN ({})", ids(part)))?;
         let mut labels: BTreeMap<String, Vec<SampleLabel>> = BTreeMap::new();
-        for row in rows.into_iter().filter(|row| classes.contains(&row.class)) {
+        // What is to be ignored stays, whatever it is called: it must not be learnt as background.
+        for row in rows
+            .into_iter()
+            .filter(|row| row.is_ignored || classes.contains(&row.class))
+        {
             labels.entry(row.frame_id.clone()).or_default().push(row.into());
         }
         Ok(labels)
@@ -532,6 +580,27 @@ fn split_frames(selected: &[Selected], options: &FreezeOptions) -> Result<Vec<St
     .into())
 }
 
+/// Runs of frames whose media fit into memory together.
+fn by_media_size<'a>(part: &'a [(String, String)], frames: &BTreeMap<String, FrameRow>) -> Vec<&'a [(String, String)]> {
+    let mut runs = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (index, (_, frame_id)) in part.iter().enumerate() {
+        let length = frames.get(frame_id).and_then(|frame| frame.length).unwrap_or(0);
+        if index > start && (bytes + length > MEDIA_BYTES || index - start >= MEDIA_FRAMES) {
+            runs.push(&part[start..index]);
+            (start, bytes) = (index, 0);
+        }
+        bytes += length;
+    }
+    runs.push(&part[start..]);
+    runs
+}
+
+/// The file or folder behind a recording's URI; a fragment names a sequence in it.
+pub(crate) fn ingested_path(uri: &str) -> Option<PathBuf> {
+    guideway_core::uri::to_path(uri.split('#').next().unwrap_or(uri))
+}
+
 /// The samples of a few frames, in order; their media are read in the order of the log.
 fn samples(
     order: &[(String, String)],
@@ -582,11 +651,13 @@ fn samples(
     Ok(samples)
 }
 
-fn export_sample(sample: Sample, cameras: &BTreeMap<String, SensorRow>) -> ExportSample {
+fn export_sample(sample: Sample, format: export::ExportFormat, cameras: &BTreeMap<String, SensorRow>) -> ExportSample {
     let pixels = |size: Option<i64>| size.and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
     let labels = sample
         .labels
         .into_iter()
+        // Only KITTI has a word for regions that are to be ignored.
+        .filter(|label| !label.is_ignored || format == export::ExportFormat::Kitti)
         .map(|label| LabelRow {
             label_id: label.label_id,
             frame_id: sample.frame_id.clone(),

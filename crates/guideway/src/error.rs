@@ -278,6 +278,7 @@ impl Hint for Error {
             ErrorKind::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some("check the path".to_owned())
             }
+            ErrorKind::Io { .. } => Some("check that the folder can be written to and has room".to_owned()),
             _ => None,
         }
     }

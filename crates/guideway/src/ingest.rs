@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::clock;
+use crate::dataset::ingested_path;
 use crate::error::{Error, ErrorKind};
 use crate::taxonomy::ClassNames;
 use crate::workspace::{Workspace, quote};
@@ -93,13 +94,21 @@ impl Workspace {
         };
         let classes = ClassNames::load(self.settings().taxonomy.as_deref())?;
         let mut sources = Vec::new();
+        let mut report = IngestReport::default();
         for path in paths {
             let path = path.canonicalize().map_err(|source| Error::io("find", path, source))?;
-            sources.extend(discover_with(&path, &looking)?);
+            match discover_with(&path, &looking) {
+                Ok(found) => sources.extend(found),
+                Err(err) if paths.len() == 1 => return Err(err.into()),
+                Err(err) => {
+                    report
+                        .recordings
+                        .push(failed(guideway_core::uri::from_path(&path), "", &err.into()));
+                }
+            }
         }
         let total: u64 = sources.iter().map(|source| source.size_bytes()).sum();
         let task = reporter.begin("Ingesting", Some(total), "B");
-        let mut report = IngestReport::default();
         for mut source in sources {
             task.note(&source.uri());
             let uri = source.uri();
@@ -108,17 +117,7 @@ impl Workspace {
             let recording = match self.ingest_one(source.as_mut(), options.force, &classes, reporter) {
                 Ok(recording) => recording,
                 Err(err) if matches!(err.kind(), ErrorKind::Source(source) if !is_sink(source)) => {
-                    let name = file_name(&uri);
-                    let hint = err.hint().map_or(String::new(), |hint| format!(" (hint: {hint})"));
-                    IngestedRecording {
-                        recording_id: String::new(),
-                        name,
-                        uri,
-                        format: format.to_owned(),
-                        status: Status::Failed,
-                        summary: IngestSummary::default(),
-                        error: Some(format!("{}{hint}", chain(&err))),
-                    }
+                    failed(uri, format, &err)
                 }
                 // The store refuses: the next recording would fare no better.
                 Err(err) => return Err(err),
@@ -142,7 +141,16 @@ impl Workspace {
             "SELECT * FROM recordings WHERE recording_id = {}",
             quote(id.as_str())
         ))?;
-        if let (Some(known), false) = (known.first(), force) {
+        let older: Vec<RecordingRow> = self.rows(&format!(
+            "SELECT * FROM recordings WHERE uri = {} AND recording_id <> {}",
+            quote(&source.uri()),
+            quote(id.as_str())
+        ))?;
+        // A copy elsewhere is the same recording, as long as the first one is still there.
+        let current = known
+            .first()
+            .filter(|row| row.uri == source.uri() || ingested_path(&row.uri).is_some_and(|path| path.exists()));
+        if let (Some(known), false) = (current, force) {
             return Ok(IngestedRecording {
                 recording_id: known.recording_id.clone(),
                 name: known.name.clone(),
@@ -161,6 +169,10 @@ impl Workspace {
         }
         let mut transaction = self.block_on(self.store().begin())?;
         transaction.replace_recording(&id);
+        // One place holds one recording: what was read there before it changed goes, or its frames would be there twice.
+        for row in &older {
+            transaction.replace_recording(&row.recording_id.clone().into());
+        }
         let mut sink = Tap {
             sink: transaction.into_sink(),
             classes,
@@ -184,7 +196,7 @@ impl Workspace {
             name: row.name,
             uri: row.uri,
             format: row.format,
-            status: if known.is_empty() {
+            status: if known.is_empty() && older.is_empty() {
                 Status::Added
             } else {
                 Status::Updated
@@ -192,6 +204,20 @@ impl Workspace {
             summary,
             error: None,
         })
+    }
+}
+
+/// A recording that could not be read.
+fn failed(uri: String, format: &str, err: &Error) -> IngestedRecording {
+    let hint = err.hint().map_or(String::new(), |hint| format!(" (hint: {hint})"));
+    IngestedRecording {
+        recording_id: String::new(),
+        name: file_name(&uri),
+        uri,
+        format: format.to_owned(),
+        status: Status::Failed,
+        summary: IngestSummary::default(),
+        error: Some(format!("{}{hint}", chain(err))),
     }
 }
 

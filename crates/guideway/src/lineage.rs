@@ -1,13 +1,17 @@
 //! Where something came from and what was made of it.
 
+use std::path::Path;
+
 use guideway_core::hint::closest;
+use guideway_schema::RecordingRow;
 use guideway_store::{DatasetInfo, Direction, NodeKind, NodeRef, TraceGraph, TraceLimits};
 
 use crate::error::{Error, ErrorKind};
 use crate::workspace::Workspace;
 
 impl Workspace {
-    /// Follows the lineage of a model, dataset, run, recording or frame, named by name, id or id prefix.
+    /// Follows the lineage of a model, dataset, run, recording or frame, named by name, id or id prefix; a
+    /// recording also by its file.
     pub fn trace(&self, what: &str, direction: Direction) -> Result<TraceGraph, Error> {
         let node = self.resolve(what)?;
         Ok(self.block_on(self.store().trace(&node, direction, TraceLimits::default()))?)
@@ -45,6 +49,17 @@ impl Workspace {
             (*name == what || *id == what).then(|| (*kind, id_of(*kind, id, &datasets)))
         };
         let mut found: Vec<(NodeKind, String)> = candidates.iter().filter_map(exact).collect();
+        let uri = Path::new(what)
+            .canonicalize()
+            .ok()
+            .map(|path| guideway_core::uri::from_path(&path));
+        let is_here = |row: &&RecordingRow| row.uri == what || uri.as_ref() == Some(&row.uri);
+        found.extend(
+            recordings
+                .iter()
+                .filter(is_here)
+                .map(|row| (NodeKind::Recording, row.recording_id.clone())),
+        );
         if found.is_empty() && what.len() >= 4 {
             found = candidates
                 .iter()

@@ -1,8 +1,8 @@
 //! Running a model over a dataset or a query.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use guideway_core::{IdBuilder, Reporter};
+use guideway_core::{IdBuilder, Reporter, Warning};
 use guideway_schema::{FrameRow, PredictionRow};
 use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord, StoreError, Transaction};
 use guideway_train::{SampleSource, Wanted};
@@ -81,7 +81,7 @@ impl Workspace {
     ) -> Result<(String, u64, bool), Error> {
         let started = clock::now_ns();
         let device = self.device(device)?;
-        let target = self.target(model, on)?;
+        let target = self.target(model, on, reporter)?;
         let run_id: String = IdBuilder::new("run")
             .text("predict")
             .text(&model.model_id)
@@ -146,10 +146,19 @@ impl Workspace {
             Some(transaction) => transaction,
             None => self.block_on(self.store().begin())?,
         };
-        let operation = clock::operation("predict", &self.settings().user, started)
+        let mut operation = clock::operation("predict", &self.settings().user, started)
             .input(model_node(model))
-            .input(target.node)
+            .input(target.node.clone())
             .params(json!({ "on": on, "device": device.name() }));
+        if matches!(target.node.kind, NodeKind::Query) {
+            // A dataset knows its recordings; a query does not.
+            let recordings: BTreeSet<&String> = target.recordings.values().collect();
+            operation.inputs.extend(
+                recordings
+                    .into_iter()
+                    .map(|id| NodeRef::new(NodeKind::Recording, id.clone())),
+            );
+        }
         transaction.put_run(run(operation.ended_ns));
         self.block_on(transaction.commit(operation))?;
         Ok((run_id, frames, true))
@@ -170,10 +179,10 @@ impl Workspace {
     }
 
     /// What `--on` names.
-    fn target(&self, model: &ModelRecord, on: &str) -> Result<Target, Error> {
+    fn target(&self, model: &ModelRecord, on: &str, reporter: &dyn Reporter) -> Result<Target, Error> {
         let word = on.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
         if word == "select" || word == "with" {
-            return self.query_target(on);
+            return self.query_target(on, reporter);
         }
         let (dataset, rows) = self.dataset_split(on)?;
         let split = on.split_once(':').map_or("", |(_, split)| split);
@@ -195,12 +204,22 @@ impl Workspace {
         })
     }
 
-    fn query_target(&self, sql: &str) -> Result<Target, Error> {
+    fn query_target(&self, sql: &str, reporter: &dyn Reporter) -> Result<Target, Error> {
         let inner = sql.trim().trim_end_matches(';');
         let frames: Vec<FrameRow> = self.rows(&format!(
-            "SELECT * FROM frames WHERE modality = 'camera' AND frame_id IN (SELECT frame_id FROM ({inner}) q) \
+            "SELECT * FROM frames WHERE modality = 'camera' AND frame_id IN (SELECT frame_id FROM (\n{inner}\n) q) \
              ORDER BY uri, chunk_offset, message_offset, frame_id"
         ))?;
+        let (frames, missing): (Vec<FrameRow>, Vec<FrameRow>) =
+            frames.into_iter().partition(|frame| frame.length.is_some());
+        if let Some(first) = missing.first() {
+            reporter.warn(Warning {
+                code: "missing-media".to_owned(),
+                message: "frames without their image were left out".to_owned(),
+                location: first.uri.clone(),
+                count: missing.len() as u64,
+            });
+        }
         if frames.is_empty() {
             return Err(ErrorKind::NothingSelected {
                 message: "the query selects no camera frames".to_owned(),

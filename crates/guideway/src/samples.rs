@@ -48,7 +48,12 @@ impl SampleSource for DatasetSource {
                     .filter_map(|label| {
                         Some(TrainBox {
                             bbox: label.bbox()?,
-                            class: *self.classes.get(&label.class)?,
+                            // What is to be ignored is of no class; it only must not be learnt as background.
+                            class: match self.classes.get(&label.class) {
+                                Some(class) => *class,
+                                None if label.is_ignored => 0,
+                                None => return None,
+                            },
                             is_crowd: label.is_crowd,
                             is_ignored: label.is_ignored,
                         })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use guideway_core::{IdBuilder, Reporter};
+use guideway_core::{IdBuilder, Reporter, Warning};
 use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord, StoreError};
 use guideway_train::{Detector, DetectorConfig, DeviceChoice, History, SampleSource as _, Training};
 use serde::Serialize;
@@ -29,8 +29,8 @@ pub struct TrainOptions {
     pub name: Option<String>,
     /// The split to learn from.
     pub train_split: String,
-    /// The split to watch; nothing is watched when the dataset lacks it.
-    pub val_split: String,
+    /// The split to watch; `val`, if the dataset has it, when `None`.
+    pub val_split: Option<String>,
     /// Seed, instead of the file's.
     pub seed: Option<u64>,
     /// `cpu`, `cuda` or `wgpu`; the setting's when `None`.
@@ -73,8 +73,8 @@ pub struct TrainReport {
     pub metric: String,
     /// Its best value.
     pub best: Option<f64>,
-    /// The plot of losses and metric, SVG.
-    pub curves: String,
+    /// The plots, SVG: name and path.
+    pub plots: Vec<(String, String)>,
 }
 
 impl Workspace {
@@ -112,7 +112,19 @@ impl Workspace {
             ));
         }
         let train_rows = dataset.rows(&options.train_split)?.collect();
-        let val_rows: Option<Vec<u64>> = info.rows(&options.val_split).map(Iterator::collect);
+        let val_split = options.val_split.as_deref().unwrap_or("val");
+        let val_rows: Option<Vec<u64>> = match &options.val_split {
+            Some(split) => Some(dataset.rows(split)?.collect()),
+            None => info.rows(val_split).map(Iterator::collect),
+        };
+        if val_rows.is_none() {
+            reporter.warn(Warning {
+                code: "no-validation".to_owned(),
+                message: "nothing is watched while training: the dataset has no split `val`".to_owned(),
+                location: info.name.clone(),
+                count: 1,
+            });
+        }
         let name = options.name.clone().unwrap_or_else(|| {
             let stem = config
                 .file_stem()
@@ -125,7 +137,7 @@ impl Workspace {
             .text(&config_toml)
             .text(&info.hash)
             .text(&options.train_split)
-            .text(&options.val_split)
+            .text(val_split)
             .text(device.name())
             .finish();
         let folder = self.store().models_dir().join(&model_id);
@@ -169,10 +181,9 @@ impl Workspace {
         };
         let trained = guideway_train::train(&training, &mut evaluate, reporter)?;
 
-        write_atomic(
-            &folder.join("curves.svg"),
-            curves(&name, &trained.history).to_svg()?.as_bytes(),
-        )?;
+        for (_, file, plot) in plots(&name, &trained.history) {
+            write_atomic(&folder.join(file), plot.to_svg()?.as_bytes())?;
+        }
         let weights = folder.join("model/model.safetensors");
         let digest = file_digest(&weights)?;
         let run_id: String = IdBuilder::new("run").text("train").text(&model_id).finish();
@@ -191,7 +202,7 @@ impl Workspace {
         let params = json!({
             "config": detector,
             "train_split": options.train_split,
-            "val_split": options.val_split,
+            "val_split": val_split,
             "device": device.name(),
         });
         let operation = clock::operation("train", &self.settings().user, started)
@@ -303,7 +314,10 @@ impl Workspace {
     ) -> Result<TrainReport, Error> {
         let model = self.model_summary(model)?;
         Ok(TrainReport {
-            curves: Path::new(&model.path).join("curves.svg").display().to_string(),
+            plots: plots(&model.name, history)
+                .into_iter()
+                .map(|(name, file, _)| (name.to_owned(), Path::new(&model.path).join(file).display().to_string()))
+                .collect(),
             model,
             created,
             resumed_at_step,
@@ -347,7 +361,8 @@ fn lock(folder: &Path, name: &str) -> Result<std::fs::File, Error> {
     }
 }
 
-fn curves(name: &str, history: &History) -> LinePlot {
+/// Name, file and content of the plots of a training.
+fn plots(name: &str, history: &History) -> Vec<(&'static str, &'static str, LinePlot)> {
     let series = |name: &str, value: &dyn Fn(&guideway_train::EpochRecord) -> Option<f64>| Series {
         name: name.to_owned(),
         points: history
@@ -356,16 +371,22 @@ fn curves(name: &str, history: &History) -> LinePlot {
             .filter_map(|epoch| Some((epoch.epoch as f64, value(epoch)?)))
             .collect(),
     };
-    LinePlot {
+    let plot = |y_label: &str, series: Vec<Series>| LinePlot {
         title: format!("Training of {name}"),
         x_label: "epoch".to_owned(),
-        y_label: "loss, AP50".to_owned(),
+        y_label: y_label.to_owned(),
         y_range: None,
-        series: vec![
-            series("loss", &|epoch| Some(epoch.loss)),
-            series("class loss", &|epoch| Some(epoch.class_loss)),
-            series("box loss", &|epoch| Some(epoch.box_loss)),
-            series("AP50 (validation)", &|epoch| epoch.metric),
-        ],
+        series,
+    };
+    let losses = vec![
+        series("loss", &|epoch| Some(epoch.loss)),
+        series("class loss", &|epoch| Some(epoch.class_loss)),
+        series("box loss", &|epoch| Some(epoch.box_loss)),
+    ];
+    let mut plots = vec![("loss", "loss.svg", plot("loss", losses))];
+    let metric = series("AP50 on the watched split", &|epoch| epoch.metric);
+    if !metric.points.is_empty() {
+        plots.push(("metric", "metric.svg", plot(METRIC, vec![metric])));
     }
+    plots
 }

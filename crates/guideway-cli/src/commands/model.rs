@@ -31,13 +31,17 @@ pub(crate) fn train(context: &Context, args: &TrainArgs) -> Result<Outcome, Erro
             (
                 "best",
                 trained.best.map_or(String::new(), |best| {
-                    format!("{} {best:.4} on {}", trained.metric, args.val_split)
+                    format!(
+                        "{} {best:.4} on {}",
+                        trained.metric,
+                        args.val_split.as_deref().unwrap_or("val")
+                    )
                 }),
             ),
             ("weights", trained.model.digest.clone()),
             ("folder", trained.model.path.clone()),
-            ("curves", trained.curves.clone()),
         ]);
+    let report = report.pairs(trained.plots.iter().map(|(name, path)| (name.clone(), path.clone())));
     context.print(&report)?;
     Ok(context.outcome())
 }

@@ -103,7 +103,7 @@ fn from_images_to_a_traced_evaluation() {
         .json();
     assert_ne!(trained["model"]["digest"], other["model"]["digest"]);
     assert!(
-        std::fs::read_to_string(trained["curves"].as_str().unwrap())
+        std::fs::read_to_string(trained["plots"][0][1].as_str().unwrap())
             .unwrap()
             .contains("<svg")
     );

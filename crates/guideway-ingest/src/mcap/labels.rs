@@ -189,7 +189,7 @@ pub(crate) fn settle(label: &mut LabelRow, frame_id: &str, group: &Group, index:
     frame_id.clone_into(&mut label.frame_id);
 }
 
-/// A label in an image as a row without frame; `None` when its numbers are not finite or its box is empty.
+/// A label in an image as a row without frame; `None` when its numbers or its area are not finite, or its box is empty.
 pub(crate) fn annotation_row(
     recording_id: &str,
     uri: &str,
@@ -221,11 +221,16 @@ pub(crate) fn annotation_row(
         }
         (label.x_min, label.y_min, label.x_max, label.y_max) =
             (Some(edges.0), Some(edges.1), Some(edges.2), Some(edges.3));
-        label.area = Some(if name.is_some() {
+        let area = if name.is_some() {
             shoelace(&points)
         } else {
             (edges.2 - edges.0) * (edges.3 - edges.1)
-        });
+        };
+        // Coordinates near the end of the floats are finite, and their products are not.
+        if !area.is_finite() {
+            return None;
+        }
+        label.area = Some(area);
     }
     if let Some(name) = name {
         attributes.insert(name.to_owned(), json!(points));
@@ -289,6 +294,10 @@ pub(crate) fn cuboid_row(
     } else {
         return Err(NoCuboid::UnknownFrame);
     };
+    // The way to the ego frame may be longer than a float is large.
+    if !pose.t.iter().all(|value| value.is_finite()) {
+        return Err(NoCuboid::BadNumbers);
+    }
     let mut label = base(recording_id, uri, topic, row, cuboid.class.as_ref());
     label.cuboid_frame = Some(name.to_owned());
     label.cuboid = [&pose.t[..], &cuboid.size[..], &pose.q[..]].concat();
@@ -352,5 +361,39 @@ mod tests {
             ..triangle
         };
         assert!(annotation_row("r", "u", "/t", 0, &broken).is_none());
+    }
+
+    #[test]
+    fn numbers_that_overflow_give_no_row() {
+        for shape in [
+            AnnotationShape::Box([0.0, 0.0, 1e200, 1e200]),
+            AnnotationShape::Polygon(vec![[0.0, 0.0], [1e200, 0.0], [0.0, 1e200]]),
+        ] {
+            let huge = Annotation {
+                stamp: None,
+                shape,
+                class: None,
+                track: None,
+                score: None,
+                metadata: Vec::new(),
+            };
+            assert!(annotation_row("r", "u", "/t", 0, &huge).is_none());
+        }
+        let far = Rigid::new([1e308, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]).unwrap();
+        let mut tree = TransformTree::default();
+        tree.insert("base_link", "mast", far);
+        let cuboid = Cuboid {
+            stamp: None,
+            frame_id: "mast".to_owned(),
+            center: far.t,
+            size: [1.0; 3],
+            rotation: far.q,
+            class: None,
+            track: None,
+            score: None,
+            metadata: Vec::new(),
+        };
+        let row = cuboid_row("r", "u", "/t", 0, &cuboid, &Sensors::default(), &tree);
+        assert_eq!(row.err(), Some(NoCuboid::BadNumbers));
     }
 }

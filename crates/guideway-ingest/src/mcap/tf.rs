@@ -133,7 +133,8 @@ impl TransformTree {
         let mut at_from_frame = Rigid::IDENTITY;
         for _ in 0..MAX_DEPTH {
             if is_ego(at) {
-                return Some(at_from_frame);
+                // Finite steps may add up to what is not.
+                return Some(at_from_frame).filter(|rigid| rigid.t.iter().all(|value| value.is_finite()));
             }
             let edge = self.edges.get(at).filter(|edge| edge.constant)?;
             at_from_frame = edge.parent_from_child.then(at_from_frame);
@@ -182,5 +183,15 @@ mod tests {
         tree.insert("b", "a", Rigid::IDENTITY);
         assert_eq!(tree.ego_from("a"), None);
         assert_eq!(Rigid::new([0.0; 3], [0.0; 4]), None);
+    }
+
+    #[test]
+    fn a_chain_longer_than_floats_reach_gives_nothing() {
+        let far = Rigid::new([1e308, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]).unwrap();
+        let mut tree = TransformTree::default();
+        tree.insert("base_link", "mast", far);
+        tree.insert("mast", "camera", far);
+        assert_eq!(tree.ego_from("mast"), Some(far));
+        assert_eq!(tree.ego_from("camera"), None);
     }
 }
