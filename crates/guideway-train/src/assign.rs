@@ -3,6 +3,11 @@
 //! After TOOD (Feng et al. 2021, arXiv:2108.07755): a cell whose centre lies in an object is the better a candidate for
 //! it the higher the class score and the overlap that it already reaches, `score^α · iou^β`. The best few learn the
 //! object; the target of their class score is their alignment, scaled so that the best one's is its overlap.
+//!
+//! Two things differ from the paper, because a few hundred images are trained on here from random weights, where early
+//! overlaps are small and say little. The power of the overlap is lower, so that an object is learnt by several cells
+//! and not by the one that happened to start well; and each cell that learns an object learns its box with at least
+//! [`LEAST_WEIGHT`], so that objects whose boxes are still wrong are not the ones that the box loss passes over.
 
 use guideway_core::BBox;
 
@@ -14,7 +19,9 @@ const TOP: usize = 10;
 /// Power of the score.
 const ALPHA: f64 = 0.5;
 /// Power of the overlap.
-const BETA: f64 = 6.0;
+const BETA: f64 = 2.0;
+/// Least weight of a cell in the box loss; the most is 1.
+const LEAST_WEIGHT: f64 = 0.2;
 const TINY: f64 = 1e-9;
 
 /// A cell that learns an object.
@@ -26,6 +33,8 @@ pub(crate) struct Positive {
     pub(crate) target: usize,
     /// What its class score should be.
     pub(crate) score: f64,
+    /// Its weight in the box loss.
+    pub(crate) weight: f64,
 }
 
 /// What each cell of one image learns.
@@ -85,10 +94,12 @@ pub(crate) fn assign(
     for (point, choice) in chosen.iter().enumerate() {
         if let Some((_, alignment, index)) = *choice {
             let (best_alignment, best_iou) = best[index];
+            let score = (alignment / best_alignment.max(TINY) * best_iou).clamp(0.0, 1.0);
             assignment.positives.push(Positive {
                 point,
                 target: index,
-                score: (alignment / best_alignment.max(TINY) * best_iou).clamp(0.0, 1.0),
+                score,
+                weight: score.max(LEAST_WEIGHT),
             });
         } else if targets
             .iter()
@@ -141,6 +152,30 @@ mod tests {
             .map(|p| points[p.point].decode([0.7; 4]).iou(targets[0].bbox))
             .fold(0.0, f64::max);
         assert!((best.score - overlap).abs() < 1e-12);
+        assert_eq!(best.weight, best.score);
+    }
+
+    #[test]
+    fn boxes_that_are_far_off_are_still_learnt() {
+        let points = points(&ModelConfig::default());
+        let targets = [target(BBox::new(20.0, 20.0, 200.0, 200.0), 0, false)];
+        // Half a pixel around each cell's centre: overlaps near zero.
+        let assignment = assign(
+            &points,
+            &targets,
+            |_, _| 0.01,
+            |i| {
+                let Point { x, y, .. } = points[i];
+                BBox::new(x - 0.5, y - 0.5, x + 0.5, y + 0.5)
+            },
+        );
+        assert_eq!(assignment.positives.len(), TOP);
+        assert!(
+            assignment
+                .positives
+                .iter()
+                .all(|p| p.score < 1e-3 && p.weight == LEAST_WEIGHT)
+        );
     }
 
     #[test]

@@ -27,11 +27,11 @@ fn join(levels: &[Tensor<4>]) -> Tensor<3> {
     Tensor::cat(flat.collect(), 2)
 }
 
-/// The loss of a batch's outputs against its objects. Both parts are divided by the sum of the target scores, so that
-/// images with many objects weigh more, as they do in average precision.
+/// The loss of a batch's outputs against its objects. The class part is divided by the sum of the target scores, the box
+/// part by the sum of its weights, so that images with many objects weigh more, as they do in average precision.
 ///
 /// - class: `Σ max(x, 0) − x·t + log(1 + e^−|x|)` over all cells and classes that are not ignored;
-/// - box: `Σ score · (1 − GIoU)` over the cells that learn an object (Rezatofighi et al. 2019, arXiv:1902.09630).
+/// - box: `Σ weight · (1 − GIoU)` over the cells that learn an object (Rezatofighi et al. 2019, arXiv:1902.09630).
 ///
 /// # Errors
 /// When the device does not give the outputs, which the assignment needs.
@@ -51,13 +51,14 @@ pub(crate) fn loss(
     let mut class_weights = vec![1.0_f32; images * count];
     let mut box_targets = vec![1.0_f32; images * 4 * count];
     let mut box_weights = vec![0.0_f32; images * count];
-    let mut total = 0.0;
+    let (mut total_score, mut total_weight) = (0.0, 0.0);
     for (image, (assignment, targets)) in assignments.iter().zip(targets).enumerate() {
         for positive in &assignment.positives {
             let (point, target) = (&points[positive.point], &targets[positive.target]);
             class_targets[(image * classes + target.class) * count + positive.point] = positive.score as f32;
-            box_weights[image * count + positive.point] = positive.score as f32;
-            total += positive.score;
+            box_weights[image * count + positive.point] = positive.weight as f32;
+            total_score += positive.score;
+            total_weight += positive.weight;
             // A cell beside a tiny object learns distances just above zero.
             let sides = [
                 point.x - target.bbox.x_min,
@@ -73,7 +74,8 @@ pub(crate) fn loss(
             class_weights[image * count + point] = 0.0;
         }
     }
-    let scale = 1.0 / total.max(1.0);
+    // Never below 1: a batch with next to nothing in it must not weigh as much as a full one.
+    let scale = |total: f64| 1.0 / total.max(1.0);
     let tensor = |values: Vec<f32>, channels: usize| -> Tensor<3> {
         Tensor::from_data(TensorData::new(values, [images, channels, count]), device)
     };
@@ -83,13 +85,13 @@ pub(crate) fn loss(
     let box_weights = tensor(box_weights, 1);
 
     let entropy = activation::relu(logits.clone()) - logits.clone() * class_targets + logits.abs().neg().exp().log1p();
-    let class = (entropy * class_weights).sum() * scale;
+    let class = (entropy * class_weights).sum() * scale(total_score);
 
     let strides: Vec<f32> = points.iter().map(|point| point.stride as f32).collect();
     let strides: Tensor<3> = Tensor::from_data(TensorData::new(strides, [1, 1, count]), device);
     let distances = raw.clamp(EXPONENT[0], EXPONENT[1]).exp() * strides;
     let overlap = giou(&distances, &box_targets);
-    let boxes = ((overlap.neg() + 1.0) * box_weights).sum() * scale;
+    let boxes = ((overlap.neg() + 1.0) * box_weights).sum() * scale(total_weight);
     Ok(Loss {
         total: class.clone() + boxes.clone() * box_weight,
         class,
