@@ -347,11 +347,12 @@ impl Hint for StoreError {
             Self::NotFound {
                 closest: Some(closest), ..
             } => Some(format!("did you mean `{closest}`?")),
-            Self::NotFound { what, .. } => Some(match *what {
-                "split" => "`guideway dataset show NAME` lists its splits".to_owned(),
-                "run" => "`guideway eval ls` lists the evaluations".to_owned(),
-                what => format!("`guideway {what} ls` lists them"),
-            }),
+            Self::NotFound { what, .. } => match *what {
+                "split" => Some("`guideway dataset show NAME` lists its splits".to_owned()),
+                "dataset" => Some("`guideway dataset ls` lists them".to_owned()),
+                "model" => Some("`guideway model ls` lists them".to_owned()),
+                _ => None,
+            },
             Self::Exists { .. } | Self::BadName { .. } => Some("choose another name".to_owned()),
             Self::SqlSyntax { .. } => Some(
                 "a query is one SELECT; `guideway tables` lists the tables, `guideway tables NAME` its columns"

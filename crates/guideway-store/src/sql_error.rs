@@ -47,6 +47,14 @@ fn other_error(message: &str, err: DataFusionError) -> StoreError {
     for prefix in PREFIXES {
         message = message.strip_prefix(prefix).unwrap_or(message);
     }
+    if message.starts_with("Invalid function") {
+        // The engine's guess comes from an unordered list: another one every time.
+        message = message
+            .split(" Did you mean")
+            .next()
+            .unwrap_or(message)
+            .trim_end_matches('.');
+    }
     StoreError::Sql {
         message: message.trim().replace('\n', " "),
         engine: Box::new(err),

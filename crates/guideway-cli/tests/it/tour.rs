@@ -249,3 +249,43 @@ fn changes_between_datasets_are_named() {
     let same = bench.ws(&["dataset", "diff", "all", "all"]).stdout;
     assert!(same.contains("the same frames"), "{same}");
 }
+
+#[test]
+fn a_changed_folder_replaces_what_was_read_there() {
+    let bench = Bench::with_images();
+    std::fs::write(bench.path("squares/labels/train/000.txt"), "0 0.5 0.5 0.2 0.2\n").unwrap();
+    let again = bench.ws(&["--output-format", "json", "ingest", "squares"]).json();
+    assert_eq!(again["recordings"][0]["status"], "updated");
+    let counts = "SELECT (SELECT count(*) FROM frames) AS frames, (SELECT count(*) FROM labels) AS labels";
+    let counts = bench.ws(&["--output-format", "json", "query", counts]).json();
+    assert_eq!((&counts[0]["frames"], &counts[0]["labels"]), (&12.into(), &23.into()));
+}
+
+#[test]
+fn a_moved_folder_is_found_again() {
+    let bench = Bench::with_images();
+    std::fs::rename(bench.path("squares"), bench.path("elsewhere")).unwrap();
+    let moved = bench.ws(&["--output-format", "json", "ingest", "elsewhere"]).json();
+    assert_eq!(moved["recordings"][0]["status"], "updated");
+    bench.ws(&["dataset", "freeze", "v1", "--from", "SELECT frame_id FROM frames"]);
+    assert_eq!(
+        bench
+            .ws(&["--output-format", "json", "log", "ls"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn an_export_spares_the_workspace_and_the_data() {
+    let bench = Bench::with_images();
+    bench.ws(&["dataset", "freeze", "v1", "--from", "SELECT frame_id FROM frames"]);
+    for target in ["ws", ".", "squares", "ws/data/tables"] {
+        let run = bench.run(&["-w", "ws", "dataset", "export", "v1", "--to", "yolo", target, "--force"]);
+        assert_eq!(run.code, 2, "{target}: {}", run.text());
+    }
+    assert!(bench.path("ws/guideway.toml").exists() && bench.path("squares/data.yaml").exists());
+}
