@@ -50,9 +50,10 @@ fn other_error(message: &str, err: DataFusionError) -> StoreError {
     if message.starts_with("Invalid function") {
         // The engine's guess comes from an unordered list: another one every time.
         message = message
-            .split(" Did you mean")
+            .split("Did you mean")
             .next()
             .unwrap_or(message)
+            .trim()
             .trim_end_matches('.');
     }
     StoreError::Sql {
