@@ -1,0 +1,1 @@
+//! Labels, counted from what was rendered.
