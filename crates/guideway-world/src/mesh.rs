@@ -106,6 +106,7 @@ impl Mesh {
     }
 
     /// A cylinder or cone frustum between two points, smooth around; `caps` closes its ends.
+    #[expect(clippy::too_many_arguments, reason = "two ends, two radii")]
     pub fn tube(&mut self, material: Material, from: Vec3, to: Vec3, r0: f32, r1: f32, sides: u32, caps: bool) {
         let axis = (to - from).normalize_or(Vec3::Z);
         let (u, v) = axis.any_orthonormal_pair();

@@ -7,6 +7,7 @@ use glam::{Affine3A, Quat, Vec3};
 use crate::actors::Model;
 
 /// Which lamps of an actor are on.
+#[expect(clippy::struct_excessive_bools, reason = "each lamp has its own switch")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lamps {
     /// Low beam and front position lights.
