@@ -184,6 +184,12 @@ impl Window {
         file.read_at(offset, &mut self.buf).inspect_err(|_| self.buf.clear())
     }
 
+    /// Everything from `offset` on that is loaded.
+    pub(crate) fn rest(&self, offset: u64) -> &[u8] {
+        let from = offset.saturating_sub(self.start) as usize;
+        self.buf.get(from..).unwrap_or(&[])
+    }
+
     /// The bytes that [`Self::load`] made available.
     pub(crate) fn slice(&self, offset: u64, length: usize) -> &[u8] {
         let from = offset.saturating_sub(self.start) as usize;

@@ -9,6 +9,7 @@ use super::chunk::{self, Inflater};
 use super::error::{Damage, DamageKind, McapError};
 use super::file::{LogFile, MAGIC, Window};
 use super::record::{self, HEAD, Walk, op};
+use super::resync::find_chunk;
 use super::summary::{self, LogSchema};
 
 /// Messages outside chunks are indexed in runs of this many bytes.
@@ -278,7 +279,15 @@ impl LogIndex {
             let (opcode, length) = record::head(window.slice(position, HEAD), 0).unwrap_or((0, 0));
             let left = self.file.size() - position - HEAD as u64;
             if opcode == 0 || (length > left && opcode != op::CHUNK) {
-                break;
+                let Some(next) = find_chunk(&self.file, &mut window, position + 1)? else {
+                    break;
+                };
+                self.close(open.take(), &mut inflater)?;
+                self.chunks.extend(run.take());
+                let message = format!("a record that makes no sense; reading goes on at offset {next}");
+                self.damage.push(Damage::new(DamageKind::BadRecord, position, message));
+                position = next;
+                continue;
             }
             let have = length.min(left);
             let next = position + HEAD as u64 + have;

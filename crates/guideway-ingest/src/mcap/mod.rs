@@ -20,6 +20,7 @@ mod labels;
 mod messages;
 mod notes;
 mod record;
+mod resync;
 mod rows;
 mod scan;
 mod source;

@@ -8,6 +8,7 @@ use super::chunk::{Inflater, MAX_RECORD_BYTES, crc_problem};
 use super::error::{Damage, DamageKind, McapError};
 use super::file::{LogFile, MAGIC, Window};
 use super::record::{self, HEAD, Walk, op};
+use super::resync::find_chunk;
 use super::summary;
 
 /// Attachments and other records above this size are not read into memory, bytes.
@@ -85,7 +86,8 @@ impl Default for ScanOptions {
 ///
 /// Damage never ends the scan early where something can still be read: a chunk that is cut short or does not decompress
 /// yields its good prefix, a chunk with a wrong checksum is read and counted, and after a record that makes no sense the
-/// scan goes on at the next chunk that the summary names.
+/// scan goes on at the next chunk that the summary names, or without a summary at the next one that can be told by its head.
+/// However often that happens, the time is linear in the size of the file.
 ///
 /// ```no_run
 /// use guideway_ingest::mcap::{Event, LogFile, ScanOptions, Scanner};
@@ -114,6 +116,8 @@ pub struct Scanner<'f> {
     cut: Option<u64>,
     /// The file ends in the middle of a chunk, and that has been reported.
     cut_at_end: bool,
+    /// Where chunks begin by the summary, once that was needed.
+    named: Option<Vec<u64>>,
     pending: VecDeque<Damage>,
 }
 
@@ -166,6 +170,7 @@ impl<'f> Scanner<'f> {
             position: MAGIC.len() as u64,
             cut: None,
             cut_at_end: false,
+            named: None,
             pending: VecDeque::new(),
         }
     }
@@ -415,17 +420,15 @@ impl<'f> Scanner<'f> {
         })
     }
 
-    /// The record at `offset` makes no sense: goes on at the next chunk that the summary names, if there is a summary.
+    /// The record at `offset` makes no sense: goes on at the next chunk that the summary names, or without a summary at the next
+    /// bytes that look like one.
     fn resync(&mut self, offset: u64, message: String) -> Result<Step, McapError> {
         self.state = State::Done;
-        let next = match summary::read(self.file)? {
-            Ok(Some(summary)) => summary
-                .chunk_indexes
-                .iter()
-                .map(|index| index.chunk_start_offset)
-                .filter(|start| *start > offset)
-                .min(),
-            Ok(None) | Err(_) => None,
+        let next = if self.named()?.is_empty() {
+            find_chunk(self.file, &mut self.window, offset + 1)?
+        } else {
+            let named = self.named()?;
+            named.get(named.partition_point(|start| *start <= offset)).copied()
         };
         if let Some(next) = next {
             self.damage(
@@ -441,5 +444,22 @@ impl<'f> Scanner<'f> {
             self.damage(DamageKind::Truncated, offset, format!("the file ends early: {message}"));
         }
         Ok(Step::Again)
+    }
+
+    /// Where chunks begin by the summary, in order; read once, since a hostile file may need it at every record.
+    fn named(&mut self) -> Result<&[u64], McapError> {
+        if self.named.is_none() {
+            let mut starts: Vec<u64> = match summary::read(self.file)? {
+                Ok(Some(summary)) => summary
+                    .chunk_indexes
+                    .iter()
+                    .map(|index| index.chunk_start_offset)
+                    .collect(),
+                Ok(None) | Err(_) => Vec::new(),
+            };
+            starts.sort_unstable();
+            self.named = Some(starts);
+        }
+        Ok(self.named.as_deref().unwrap_or_default())
     }
 }

@@ -40,9 +40,13 @@ impl Read {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Read, SourceError> {
+    read_source(McapSource::open(path)?)
+}
+
+pub(crate) fn read_source(mut source: McapSource) -> Result<Read, SourceError> {
     let mut sink = Collected::default();
     let heard = Heard::default();
-    let summary = McapSource::open(path)?.read(&mut sink, &heard)?;
+    let summary = source.read(&mut sink, &heard)?;
     Ok(Read {
         rows: sink.rows,
         summary,

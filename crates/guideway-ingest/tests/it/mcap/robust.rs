@@ -122,3 +122,134 @@ fn a_broken_record_is_skipped_with_the_summary() {
     assert!(damaged);
     assert_eq!(left, all - lost);
 }
+
+/// A record whose length runs past the end of the file: a false start for whoever reads record by record.
+fn false_start() -> Vec<u8> {
+    [&[0x05][..], &u64::MAX.to_le_bytes()].concat()
+}
+
+/// An uncompressed chunk that holds one message of channel 0.
+fn chunk_of_one(log_time: u64) -> Vec<u8> {
+    let mut message = vec![0x05];
+    message.extend(22u64.to_le_bytes());
+    message.extend([0; 6]);
+    message.extend(log_time.to_le_bytes());
+    message.extend(log_time.to_le_bytes());
+    let size = message.len() as u64;
+    let mut chunk = vec![0x06];
+    chunk.extend((40 + size).to_le_bytes());
+    for number in [log_time, log_time, size] {
+        chunk.extend(number.to_le_bytes());
+    }
+    // No checksum, and no compression's name.
+    chunk.extend([0; 8]);
+    chunk.extend(size.to_le_bytes());
+    chunk.extend(message);
+    chunk
+}
+
+const MAGIC: &[u8] = b"\x89MCAP0\r\n";
+
+/// Messages, damaged places and bytes read by a scan of such a file.
+fn scan_hostile(bytes: Vec<u8>) -> (u64, u64, u64) {
+    let file = LogFile::from_bytes("hostile", bytes).unwrap();
+    let mut scanner = Scanner::new(&file, ScanOptions::default());
+    let (mut messages, mut damaged) = (0, 0);
+    while let Some(event) = scanner.next_event().unwrap() {
+        match event {
+            Event::Record {
+                record: Record::Message { .. },
+                ..
+            } => messages += 1,
+            Event::Damage(_) => damaged += 1,
+            _ => {}
+        }
+    }
+    (messages, damaged, file.bytes_touched())
+}
+
+#[test]
+fn many_false_starts_without_a_summary_are_read_once() {
+    const COUNT: u64 = 50_000;
+    let mut bytes = MAGIC.to_vec();
+    for at in 0..COUNT {
+        bytes.extend(false_start());
+        // Opcodes of chunks that are none.
+        bytes.extend([0x06; 40]);
+        bytes.extend(chunk_of_one(at));
+    }
+    let size = bytes.len() as u64;
+    let (messages, damaged, touched) = scan_hostile(bytes.clone());
+    assert_eq!((messages, damaged), (COUNT, COUNT + 1));
+    assert!(touched < 2 * size, "{touched} bytes read of {size}");
+    // The index finds the same messages.
+    let index = LogIndex::of(LogFile::from_bytes("hostile", bytes).unwrap()).unwrap();
+    assert_eq!(index.message_count(), COUNT);
+    assert!(
+        index.file().bytes_touched() < 4 * size,
+        "{} of {size}",
+        index.file().bytes_touched()
+    );
+}
+
+#[test]
+fn many_false_starts_with_a_summary_are_read_once() {
+    const COUNT: u64 = 20_000;
+    let mut bytes = MAGIC.to_vec();
+    let mut starts = Vec::new();
+    for at in 0..COUNT {
+        bytes.extend(false_start());
+        starts.push(bytes.len() as u64);
+        bytes.extend(chunk_of_one(at));
+    }
+    let summary_start = bytes.len() as u64;
+    let length = chunk_of_one(0).len() as u64;
+    for start in starts {
+        let mut index = Vec::new();
+        for number in [0, 0, start, length] {
+            index.extend(u64::to_le_bytes(number));
+        }
+        // No message indexes, no compression.
+        index.extend([0; 4]);
+        index.extend([0; 8]);
+        index.extend([0; 4]);
+        index.extend([31u64, 31].map(u64::to_le_bytes).concat());
+        bytes.push(0x08);
+        bytes.extend((index.len() as u64).to_le_bytes());
+        bytes.extend(index);
+    }
+    bytes.push(0x02);
+    bytes.extend(20u64.to_le_bytes());
+    bytes.extend(summary_start.to_le_bytes());
+    bytes.extend([0; 12]);
+    bytes.extend(MAGIC);
+    let size = bytes.len() as u64;
+    let (messages, damaged, touched) = scan_hostile(bytes);
+    assert_eq!((messages, damaged), (COUNT, COUNT));
+    assert!(touched < 3 * size, "{touched} bytes read of {size}");
+}
+
+#[test]
+fn a_broken_record_is_skipped_without_a_summary() {
+    let options = DriveOptions {
+        frames: 3,
+        width: 16,
+        chunk_size: Some(2 << 10),
+        summary: false,
+        ..DriveOptions::default()
+    };
+    let mut bytes = drive_bytes(options).unwrap();
+    let index = LogIndex::of(LogFile::from_bytes("test", bytes.clone()).unwrap()).unwrap();
+    assert!(index.chunks.len() > 3);
+    let lost = index.chunks[1].message_count() as usize;
+    let (all, damaged) = exercise(bytes.clone());
+    assert!(!damaged);
+    let at = index.chunks[1].offset as usize;
+    bytes[at + 1..at + 9].copy_from_slice(&(u64::MAX - 5).to_le_bytes());
+    bytes[at] = 0x09;
+    let (left, damaged) = exercise(bytes.clone());
+    assert!(damaged);
+    assert_eq!(left, all - lost);
+    let index = LogIndex::of(LogFile::from_bytes("test", bytes).unwrap()).unwrap();
+    assert_eq!(index.message_count() as usize, left);
+}
