@@ -88,7 +88,7 @@ fi
 
 # --- Python, for the tests that open our tables with other people's libraries
 python_ready() {
-    cmp -s scripts/python-requirements.txt "$venv/.requirements" && "$venv/bin/python" -c 'import lance, pyarrow, pycocotools.mask' 2>/dev/null
+    cmp -s scripts/python-requirements.txt "$venv/.requirements" && "$venv/bin/python" -c 'import lance, pyarrow, pycocotools.mask, mcap_protobuf' 2>/dev/null
 }
 install_python() {
     if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then

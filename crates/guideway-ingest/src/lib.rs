@@ -21,6 +21,7 @@
 //! | [`schemas`] | what the payloads of messages say: Foxglove, ROS 2, ROS 1 |
 //! | [`media`] | the bytes of a frame, by a point read |
 //! | [`export`] | samples into a COCO, YOLO or KITTI folder |
+//! | [`write`] | MCAP logs out, with Foxglove's schemas |
 //! | [`testing`] | logs for tests and benchmarks |
 
 #![cfg_attr(
@@ -37,6 +38,7 @@ pub mod mcap;
 pub mod media;
 pub mod schemas;
 pub mod testing;
+pub mod write;
 mod yolo;
 
 #[doc(hidden)]

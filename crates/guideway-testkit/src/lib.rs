@@ -1,6 +1,7 @@
 //! Fixtures, generators and the way to the real test data. Unpublished.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The folder of real test data, or `None` with a loud note that the calling test is skipped.
 ///
@@ -36,4 +37,25 @@ pub fn skip(why: &str) {
 pub fn json(path: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
+}
+
+/// A Python that can import these modules (`"lance"`, `"mcap, numpy"`), or `None` with a loud note that the calling test is
+/// skipped.
+///
+/// Looked for in `GUIDEWAY_PYTHON`, else in `.venv` of the project; `scripts/python-requirements.txt` says what belongs there.
+pub fn python(modules: &str) -> Option<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
+    let named = std::env::var_os("GUIDEWAY_PYTHON").map(PathBuf::from);
+    for python in named.into_iter().chain([here]) {
+        let tried = Command::new(&python)
+            .args(["-c", &format!("import {modules}")])
+            .output();
+        if tried.is_ok_and(|output| output.status.success()) {
+            return Some(python);
+        }
+    }
+    skip(&format!(
+        "no Python that can `import {modules}`; set GUIDEWAY_PYTHON, or install scripts/python-requirements.txt into .venv"
+    ));
+    None
 }

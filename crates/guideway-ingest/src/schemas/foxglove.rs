@@ -1,7 +1,9 @@
 //! Foxglove's schemas in protobuf and in JSON. Field numbers: the public `.proto` files of the Foxglove SDK.
 //!
-//! One set of structs serves both: prost reads and writes the protobuf, serde the JSON.
+//! One set of structs serves both: prost reads and writes the protobuf, serde the JSON. They have every field of the public schemas,
+//! so that [`crate::write::LogWriter`] can write them too.
 
+mod descriptors;
 mod messages;
 
 use std::borrow::Cow;
@@ -15,11 +17,14 @@ use super::model::{
 };
 use super::{ChannelKind, DecodeError};
 
+pub use descriptors::{FoxgloveMessage, descriptor_set};
 pub use messages::{
-    CameraCalibration, CircleAnnotation, CompressedImage, CompressedVideo, CubePrimitive, FrameTransform,
-    FrameTransforms, ImageAnnotations, KeyValuePair, LocationFix, LocationFixes, Odometry, PackedElementField,
-    PointCloud, PointsAnnotation, Pose, PoseInFrame, Primitive, Quaternion, RawImage, SceneEntity, SceneEntityDeletion,
-    SceneUpdate, TextAnnotation, TextPrimitive, Time, Vector2, Vector3,
+    ArrowPrimitive, CameraCalibration, CircleAnnotation, Color, CompressedImage, CompressedVideo, CovarianceKind,
+    CubePrimitive, CylinderPrimitive, DeletionKind, Duration, FrameTransform, FrameTransforms, ImageAnnotations,
+    KeyValuePair, LineKind, LinePrimitive, LocationFix, LocationFixes, Log, LogLevel, ModelPrimitive, NumericType,
+    Odometry, PackedElementField, Point2, Point3, PointCloud, PointsAnnotation, PointsKind, Pose, PoseInFrame,
+    Quaternion, RawImage, SceneEntity, SceneEntityDeletion, SceneUpdate, SpherePrimitive, TextAnnotation,
+    TextPrimitive, Time, TriangleListPrimitive, Vector3,
 };
 
 /// How a Foxglove message is written.
@@ -186,7 +191,7 @@ pub(super) fn decode(schema: Schema, wire: Wire, payload: &[u8]) -> Result<Decod
         Schema::Odometry => {
             let message: Odometry = parse(wire, payload)?;
             let mut sample = Sample::new(SampleKind::Odometry, time(message.timestamp.as_ref()), message.frame_id);
-            sample.child_frame_id = message.child_frame_id;
+            sample.child_frame_id = message.body_frame_id;
             if let Some(pose) = &message.pose {
                 sample.position = Some(vector(pose.position.as_ref()));
                 sample.rotation = Some(rotation(pose.orientation.as_ref()));
@@ -273,6 +278,13 @@ fn text_at(texts: &[TextAnnotation], box_: [f64; 4]) -> Option<String> {
 
 fn annotations(message: &ImageAnnotations) -> Vec<Annotation> {
     let mut all = Vec::new();
+    // The message's stamp overrides those of its annotations; their metadata add to the message's.
+    let stamp = |own: Option<&Time>| time(message.timestamp.as_ref().or(own));
+    let merged = |own: &[KeyValuePair]| -> Vec<KeyValuePair> {
+        let shared = message.metadata.iter();
+        let missing = shared.filter(|pair| own.iter().all(|other| other.key != pair.key));
+        own.iter().chain(missing).cloned().collect()
+    };
     for item in &message.points {
         let mut points: Vec<[f64; 2]> = item.points.iter().map(|point| [point.x, point.y]).collect();
         if points.is_empty() {
@@ -283,7 +295,8 @@ fn annotations(message: &ImageAnnotations) -> Vec<Annotation> {
         if returns {
             points.pop();
         }
-        let class = lookup(&item.metadata, &CLASS_KEYS).or_else(|| text_at(&message.texts, bounds(&points)));
+        let metadata = merged(&item.metadata);
+        let class = lookup(&metadata, &CLASS_KEYS).or_else(|| text_at(&message.texts, bounds(&points)));
         let shape = match item.r#type {
             2 if points.len() >= 3 => outline(points),
             3 if returns => outline(points),
@@ -291,25 +304,26 @@ fn annotations(message: &ImageAnnotations) -> Vec<Annotation> {
             _ => AnnotationShape::Points(points),
         };
         all.push(Annotation {
-            stamp: time(item.timestamp.as_ref()),
+            stamp: stamp(item.timestamp.as_ref()),
             shape,
             class,
-            track: lookup(&item.metadata, &TRACK_KEYS),
-            score: score(&item.metadata),
-            metadata: pairs(&item.metadata),
+            track: lookup(&metadata, &TRACK_KEYS),
+            score: score(&metadata),
+            metadata: pairs(&metadata),
         });
     }
     for item in &message.circles {
         let Some(at) = &item.position else { continue };
         let r = item.diameter / 2.0;
         let box_ = [at.x - r, at.y - r, at.x + r, at.y + r];
+        let metadata = merged(&item.metadata);
         all.push(Annotation {
-            stamp: time(item.timestamp.as_ref()),
+            stamp: stamp(item.timestamp.as_ref()),
             shape: AnnotationShape::Points(vec![[at.x, at.y]]),
-            class: lookup(&item.metadata, &CLASS_KEYS).or_else(|| text_at(&message.texts, box_)),
-            track: lookup(&item.metadata, &TRACK_KEYS),
-            score: score(&item.metadata),
-            metadata: pairs(&item.metadata),
+            class: lookup(&metadata, &CLASS_KEYS).or_else(|| text_at(&message.texts, box_)),
+            track: lookup(&metadata, &TRACK_KEYS),
+            score: score(&metadata),
+            metadata: pairs(&metadata),
         });
     }
     all

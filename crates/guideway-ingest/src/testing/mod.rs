@@ -3,22 +3,18 @@
 mod cdr;
 mod robot;
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Cursor, Seek, Write};
+use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 
-use ::mcap::records::MessageHeader;
-use ::mcap::{Compression, WriteOptions, Writer};
+use guideway_core::Rle;
 use image::{ImageFormat, Rgb, RgbImage};
-use prost::Message;
-use serde::Serialize;
 
 use crate::schemas::foxglove::{
-    CameraCalibration, CompressedImage, CubePrimitive, FrameTransform, FrameTransforms, ImageAnnotations, KeyValuePair,
-    LocationFix, Odometry, PackedElementField, PointCloud, PointsAnnotation, Pose, Quaternion, SceneEntity,
-    SceneUpdate, Time, Vector2, Vector3,
+    CameraCalibration, CompressedImage, CubePrimitive, FoxgloveMessage, FrameTransform, FrameTransforms,
+    ImageAnnotations, KeyValuePair, LocationFix, Odometry, Point2, PointCloud, PointsAnnotation, PointsKind, Pose,
+    Quaternion, RawImage, SceneEntity, SceneUpdate, Time, Vector3,
 };
+use crate::write::{ChannelSpec, Compression, LogWriter, WriteOptions};
 
 pub use cdr::CdrWriter;
 pub use robot::robot;
@@ -41,6 +37,21 @@ pub struct DriveOptions {
     pub summary: bool,
     /// Width of the images, px; the height is three quarters of it.
     pub width: u32,
+    /// Add a radar, and channels of ground truth.
+    pub ground_truth: bool,
+}
+
+impl DriveOptions {
+    fn write(self) -> WriteOptions {
+        WriteOptions {
+            compression: self.compression,
+            chunk_size: self.chunk_size,
+            summary: self.summary,
+            library: "guideway test log".to_owned(),
+            overwrite: true,
+            ..WriteOptions::default()
+        }
+    }
 }
 
 impl Default for DriveOptions {
@@ -52,6 +63,7 @@ impl Default for DriveOptions {
             chunk_size: Some(16 << 10),
             summary: true,
             width: 64,
+            ground_truth: false,
         }
     }
 }
@@ -101,76 +113,75 @@ pub const FOXGLOVE_SCHEMAS: [&str; 13] = [
 ];
 
 struct Drive<W: Write + Seek> {
-    writer: Writer<W>,
+    log: LogWriter<W>,
     json: bool,
-    channels: BTreeMap<&'static str, u16>,
-    sequence: u32,
 }
 
 impl<W: Write + Seek> Drive<W> {
-    fn send<M: Message + Serialize>(
-        &mut self,
-        topic: &'static str,
-        schema: &str,
-        at: i64,
-        message: &M,
-    ) -> Result<(), TestLogError> {
-        let payload = if self.json {
-            serde_json::to_vec(message)?
-        } else {
-            message.encode_to_vec()
-        };
-        let encoding = if self.json { "json" } else { "protobuf" };
-        self.raw(topic, Some(schema), encoding, at, &payload)
+    fn send<M: FoxgloveMessage>(&mut self, topic: &str, at: i64, message: &M) -> Result<(), TestLogError> {
+        if self.json {
+            return self.text(topic, M::SCHEMA, at, &serde_json::to_vec(message)?);
+        }
+        Ok(self.log.message(topic, log_time(at), at, message)?)
     }
 
-    fn raw(
-        &mut self,
-        topic: &'static str,
-        schema: Option<&str>,
-        encoding: &str,
-        at: i64,
-        payload: &[u8],
-    ) -> Result<(), TestLogError> {
-        let channel_id = if let Some(id) = self.channels.get(topic) {
-            *id
-        } else {
-            let schema_encoding = if self.json { "jsonschema" } else { "protobuf" };
-            let schema_id = schema.map_or(Ok(0), |name| self.writer.add_schema(name, schema_encoding, b"{}"))?;
-            let id = self.writer.add_channel(schema_id, topic, encoding, &BTreeMap::new())?;
-            self.channels.insert(topic, id);
-            id
+    /// A JSON message.
+    fn text(&mut self, topic: &str, schema_name: &str, at: i64, payload: &[u8]) -> Result<(), TestLogError> {
+        let channel = ChannelSpec {
+            schema_name,
+            schema_encoding: "jsonschema",
+            schema: b"{}",
+            message_encoding: "json",
         };
-        let time = u64::try_from(at)?;
-        // A log time a little after the stamp, as a recorder sees it.
-        let header = MessageHeader {
-            channel_id,
-            sequence: self.sequence,
-            log_time: time + 1_000_000,
-            publish_time: time,
-        };
-        self.sequence += 1;
-        self.writer.write_to_known_channel(&header, payload)?;
-        Ok(())
+        Ok(self.log.raw(topic, channel, log_time(at), at, payload)?)
     }
 }
 
-fn time(at: i64) -> Time {
-    Time {
-        seconds: at / 1_000_000_000,
-        nanos: (at % 1_000_000_000) as i32,
+/// A little after the stamp, as a recorder sees it.
+fn log_time(at: i64) -> i64 {
+    at + 1_000_000
+}
+
+const UPRIGHT: [f64; 4] = [1.0, 0.0, 0.0, 0.0];
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<KeyValuePair> {
+    pairs
+        .into_iter()
+        .map(|(key, value)| KeyValuePair::new(key, value))
+        .collect()
+}
+
+/// An outline along the axes.
+fn boxed(at: i64, [x, y]: [f64; 2], side: f64, metadata: Vec<KeyValuePair>) -> ImageAnnotations {
+    let corners = [[x, y], [x + side, y], [x + side, y + side], [x, y + side]];
+    ImageAnnotations {
+        points: vec![PointsAnnotation {
+            timestamp: Some(Time::from_ns(at)),
+            r#type: PointsKind::LineLoop.into(),
+            points: corners.map(Point2::from).to_vec(),
+            metadata,
+            ..PointsAnnotation::default()
+        }],
+        ..ImageAnnotations::default()
     }
 }
 
-fn pose(x: f64, y: f64, z: f64) -> Pose {
-    Pose {
-        position: Some(Vector3 { x, y, z }),
-        orientation: Some(Quaternion {
-            x: 0.0,
-            y: 0.0,
-            z: 0.0,
-            w: 1.0,
-        }),
+/// A car as a cuboid in the ego frame.
+fn car(at: i64, center: [f64; 3], metadata: Vec<KeyValuePair>) -> SceneUpdate {
+    SceneUpdate {
+        entities: vec![SceneEntity {
+            timestamp: Some(Time::from_ns(at)),
+            frame_id: "base_link".to_owned(),
+            id: "7".to_owned(),
+            metadata,
+            cubes: vec![CubePrimitive {
+                pose: Some(Pose::new(center, UPRIGHT)),
+                size: Some([4.5, 1.9, 1.6].into()),
+                ..CubePrimitive::default()
+            }],
+            ..SceneEntity::default()
+        }],
+        ..SceneUpdate::default()
     }
 }
 
@@ -194,205 +205,164 @@ fn picture(frame: u32, width: u32) -> Result<(Vec<u8>, [u32; 2]), TestLogError> 
 
 /// Writes a small drive: `/camera/front/image` (JPEG), its calibration and annotations, `/lidar/points`, `/objects` (cuboids in
 /// the ego frame), `/tf`, `/odom`, `/gps`, and `/status`, whose schema nobody knows. Every frame has one box labelled `car`.
+///
+/// With [`DriveOptions::ground_truth`] also `/radar/points`, and what is true: `/ground_truth/camera/front/annotations` (a box with
+/// mask), `/ground_truth/camera/front/depth`, `/ground_truth/cuboids` and `/ground_truth/odom`.
 pub fn drive(path: &Path, options: DriveOptions) -> Result<(), TestLogError> {
-    let file = BufWriter::new(File::create(path)?);
-    drive_to(file, options)?;
+    drive_to(LogWriter::create(path, options.write())?, options)?.finish()?;
     Ok(())
 }
 
 /// The bytes of a small drive, as [`drive`] writes it.
 pub fn drive_bytes(options: DriveOptions) -> Result<Vec<u8>, TestLogError> {
-    Ok(drive_to(Cursor::new(Vec::new()), options)?.into_inner())
+    let log = LogWriter::new(Cursor::new(Vec::new()), options.write())?;
+    Ok(drive_to(log, options)?.finish_into()?.1.into_inner())
 }
 
-fn drive_to<W: Write + Seek>(to: W, options: DriveOptions) -> Result<W, TestLogError> {
-    let write = WriteOptions::new()
-        .library("guideway test log")
-        .compression(options.compression)
-        .use_chunks(options.chunk_size.is_some())
-        .chunk_size(options.chunk_size)
-        .emit_summary_records(options.summary)
-        .emit_summary_offsets(options.summary)
-        .emit_message_indexes(options.summary);
+fn drive_to<W: Write + Seek>(log: LogWriter<W>, options: DriveOptions) -> Result<LogWriter<W>, TestLogError> {
     let mut log = Drive {
-        writer: write.create(to)?,
+        log,
         json: options.json,
-        channels: BTreeMap::new(),
-        sequence: 0,
     };
     let side = f64::from((options.width / 4).max(1));
     let height = options.width * 3 / 4;
-    let identity = Some(Quaternion {
-        x: 0.0,
-        y: 0.0,
-        z: 0.0,
-        w: 1.0,
-    });
     for frame in 0..options.frames {
         let at = DRIVE_START_NS + i64::from(frame) * FRAME_NS;
+        let timestamp = Some(Time::from_ns(at));
         let step = f64::from(frame);
-        let mount = |child: &str, x: f64, z: f64, rotation: Option<Quaternion>| FrameTransform {
-            timestamp: Some(time(at)),
-            parent_frame_id: "base_link".to_owned(),
+        let transform = |parent: &str, child: &str, translation: [f64; 3], rotation: [f64; 4]| FrameTransform {
+            timestamp: Some(Time::from_ns(at)),
+            parent_frame_id: parent.to_owned(),
             child_frame_id: child.to_owned(),
-            translation: Some(Vector3 { x, y: 0.0, z }),
-            rotation,
+            translation: Some(translation.into()),
+            rotation: Some(Quaternion::from_wxyz(rotation)),
         };
         // The camera looks along ego's x: its z is ego's x, its x is ego's -y.
-        let looks_ahead = Some(Quaternion {
-            x: -0.5,
-            y: 0.5,
-            z: -0.5,
-            w: 0.5,
-        });
+        let looks_ahead = [0.5, -0.5, 0.5, -0.5];
         let transforms = FrameTransforms {
             transforms: vec![
-                mount("camera_front", 1.5, 1.2, looks_ahead),
-                mount("lidar", 0.0, 1.8, identity.clone()),
-                FrameTransform {
-                    timestamp: Some(time(at)),
-                    parent_frame_id: "map".to_owned(),
-                    child_frame_id: "base_link".to_owned(),
-                    translation: Some(Vector3 {
-                        x: step,
-                        y: 0.0,
-                        z: 0.0,
-                    }),
-                    rotation: identity.clone(),
-                },
+                transform("base_link", "camera_front", [1.5, 0.0, 1.2], looks_ahead),
+                transform("base_link", "lidar", [0.0, 0.0, 1.8], UPRIGHT),
+                transform("map", "base_link", [step, 0.0, 0.0], UPRIGHT),
             ],
         };
-        log.send("/tf", "foxglove.FrameTransforms", at, &transforms)?;
+        log.send("/tf", at, &transforms)?;
         if frame == 0 {
             let focal = f64::from(options.width);
-            let center = [f64::from(options.width) / 2.0, f64::from(height) / 2.0];
+            let [x, y] = [f64::from(options.width) / 2.0, f64::from(height) / 2.0];
             let calibration = CameraCalibration {
-                timestamp: Some(time(at)),
+                timestamp: timestamp.clone(),
                 width: options.width,
                 height,
                 distortion_model: "plumb_bob".to_owned(),
                 d: vec![-0.1, 0.01, 0.0, 0.0, 0.0],
-                k: vec![focal, 0.0, center[0], 0.0, focal, center[1], 0.0, 0.0, 1.0],
+                k: vec![focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0],
                 r: vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-                p: vec![
-                    focal, 0.0, center[0], 0.0, 0.0, focal, center[1], 0.0, 0.0, 0.0, 1.0, 0.0,
-                ],
+                p: vec![focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0],
                 frame_id: "camera_front".to_owned(),
             };
-            log.send(
-                "/camera/front/calibration",
-                "foxglove.CameraCalibration",
-                at,
-                &calibration,
-            )?;
+            log.send("/camera/front/calibration", at, &calibration)?;
         }
         let (data, corner) = picture(frame, options.width)?;
-        let [x, y] = corner.map(f64::from);
-        let corners = [(x, y), (x + side, y), (x + side, y + side), (x, y + side)];
-        let annotations = ImageAnnotations {
-            points: vec![PointsAnnotation {
-                timestamp: Some(time(at)),
-                r#type: 2,
-                points: corners.map(|(x, y)| Vector2 { x, y }).to_vec(),
-                metadata: vec![
-                    KeyValuePair {
-                        key: "class".to_owned(),
-                        value: "car".to_owned(),
-                    },
-                    KeyValuePair {
-                        key: "track_id".to_owned(),
-                        value: "7".to_owned(),
-                    },
-                ],
-            }],
-            ..ImageAnnotations::default()
-        };
+        let labelled = pairs([("class", "car"), ("track_id", "7")]);
+        let annotations = boxed(at, corner.map(f64::from), side, labelled);
         // Every other message comes before its image: readers must not depend on the order.
         if frame % 2 == 0 {
-            log.send(
-                "/camera/front/annotations",
-                "foxglove.ImageAnnotations",
-                at,
-                &annotations,
-            )?;
+            log.send("/camera/front/annotations", at, &annotations)?;
         }
         let image = CompressedImage {
-            timestamp: Some(time(at)),
+            timestamp: timestamp.clone(),
             data,
             format: "jpeg".to_owned(),
             frame_id: "camera_front".to_owned(),
         };
-        log.send("/camera/front/image", "foxglove.CompressedImage", at, &image)?;
+        log.send("/camera/front/image", at, &image)?;
         if frame % 2 == 1 {
-            log.send(
-                "/camera/front/annotations",
-                "foxglove.ImageAnnotations",
+            log.send("/camera/front/annotations", at, &annotations)?;
+        }
+        let points = (0..32u32).map(|i| [i as f32 * 0.5, step as f32, 0.0]);
+        let cloud = PointCloud::packed(Time::from_ns(at), "lidar", ["x", "y", "z"], points);
+        log.send("/lidar/points", at, &cloud)?;
+        let center = [10.0 + step, 2.0, 0.8];
+        log.send("/objects", at, &car(at, center, pairs([("class", "car")])))?;
+        if options.ground_truth {
+            truth(
+                &mut log,
                 at,
-                &annotations,
+                center,
+                &boxed(at, corner.map(f64::from), side, Vec::new()),
+                options,
             )?;
         }
-        let field = |name: &str, offset: u32| PackedElementField {
-            name: name.to_owned(),
-            offset,
-            r#type: 7,
-        };
-        let points = (0..32u32)
-            .flat_map(|i| [i as f32 * 0.5, step as f32, 0.0])
-            .flat_map(f32::to_le_bytes);
-        let cloud = PointCloud {
-            timestamp: Some(time(at)),
-            frame_id: "lidar".to_owned(),
-            pose: Some(pose(0.0, 0.0, 0.0)),
-            point_stride: 12,
-            fields: vec![field("x", 0), field("y", 4), field("z", 8)],
-            data: points.collect(),
-        };
-        log.send("/lidar/points", "foxglove.PointCloud", at, &cloud)?;
-        let scene = SceneUpdate {
-            entities: vec![SceneEntity {
-                timestamp: Some(time(at)),
-                frame_id: "base_link".to_owned(),
-                id: "7".to_owned(),
-                metadata: vec![KeyValuePair {
-                    key: "class".to_owned(),
-                    value: "car".to_owned(),
-                }],
-                cubes: vec![CubePrimitive {
-                    pose: Some(pose(10.0 + step, 2.0, 0.8)),
-                    size: Some(Vector3 { x: 4.5, y: 1.9, z: 1.6 }),
-                }],
-                ..SceneEntity::default()
-            }],
-            ..SceneUpdate::default()
-        };
-        log.send("/objects", "foxglove.SceneUpdate", at, &scene)?;
         for part in 0..5 {
             let at = at + i64::from(part) * FRAME_NS / 5;
-            let odometry = Odometry {
-                timestamp: Some(time(at)),
-                frame_id: "map".to_owned(),
-                child_frame_id: "base_link".to_owned(),
-                pose: Some(pose(step + f64::from(part) * 0.2, 0.0, 0.0)),
-                linear_velocity: Some(Vector3 {
-                    x: 10.0,
-                    y: 0.0,
-                    z: 0.0,
-                }),
-                angular_velocity: Some(Vector3::default()),
-            };
-            log.send("/odom", "foxglove.Odometry", at, &odometry)?;
+            log.send("/odom", at, &odometry(at, step + f64::from(part) * 0.2))?;
         }
         let fix = LocationFix {
             latitude: 48.1 + step * 1e-6,
             longitude: 11.6,
             altitude: 520.0,
-            timestamp: Some(time(at)),
+            timestamp,
             frame_id: "gps".to_owned(),
+            ..LocationFix::default()
         };
-        log.send("/gps", "foxglove.LocationFix", at, &fix)?;
+        log.send("/gps", at, &fix)?;
         let status = format!("{{\"state\":\"ok\",\"frame\":{frame}}}");
-        log.raw("/status", Some("acme.Status"), "json", at, status.as_bytes())?;
+        log.text("/status", "acme.Status", at, status.as_bytes())?;
     }
-    log.writer.finish()?;
-    Ok(log.writer.into_inner())
+    Ok(log.log)
+}
+
+fn odometry(at: i64, x: f64) -> Odometry {
+    Odometry {
+        timestamp: Some(Time::from_ns(at)),
+        frame_id: "map".to_owned(),
+        body_frame_id: "base_link".to_owned(),
+        pose: Some(Pose::new([x, 0.0, 0.0], UPRIGHT)),
+        linear_velocity: Some([10.0, 0.0, 0.0].into()),
+        angular_velocity: Some(Vector3::default()),
+        ..Odometry::default()
+    }
+}
+
+/// What a simulator knows: the box of `seen` with its mask, depth, the cuboid at `center`, the pose.
+fn truth<W: Write + Seek>(
+    log: &mut Drive<W>,
+    at: i64,
+    center: [f64; 3],
+    seen: &ImageAnnotations,
+    options: DriveOptions,
+) -> Result<(), TestLogError> {
+    let radar = [[10.0f32, 2.0, 0.5, 12.5, -3.0]];
+    let cloud = PointCloud::packed(Time::from_ns(at), "radar", PointCloud::RADAR_FIELDS, radar);
+    log.send("/radar/points", at, &cloud)?;
+    let (width, height) = (options.width, options.width * 3 / 4);
+    let edges: Vec<f64> = seen.points[0].points.iter().flat_map(|p| [p.x, p.y]).collect();
+    let mask = Rle::from_polygons(&[edges], height, width)?.to_coco_string();
+    let mut annotations = seen.clone();
+    annotations.points[0].metadata = pairs([
+        ("class", "car"),
+        ("track_id", "7"),
+        ("occlusion", "0.25"),
+        ("truncation", "0.5"),
+        ("mask_rle", mask.as_str()),
+    ]);
+    log.send("/ground_truth/camera/front/annotations", at, &annotations)?;
+    let depth = RawImage {
+        timestamp: Some(Time::from_ns(at)),
+        width,
+        height,
+        encoding: "16UC1".to_owned(),
+        step: width * 2,
+        data: vec![1; (width * 2 * height) as usize],
+        frame_id: "camera_front".to_owned(),
+    };
+    log.send("/ground_truth/camera/front/depth", at, &depth)?;
+    let known = pairs([
+        ("class", "car"),
+        ("num_lidar_pts", "31"),
+        ("velocity", "[10.0,0.0,0.0]"),
+    ]);
+    log.send("/ground_truth/cuboids", at, &car(at, center, known))?;
+    log.send("/ground_truth/odom", at, &odometry(at, center[0] - 10.0))
 }

@@ -1,6 +1,5 @@
 //! Everything opens from Python without guideway.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{Outcome, freeze, ingest, samples, workspace};
@@ -26,27 +25,9 @@ print(json.dumps({
 }))
 "#;
 
-fn python() -> Option<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
-    let candidates = std::env::var_os("GUIDEWAY_PYTHON")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain([here]);
-    for python in candidates {
-        let works = Command::new(&python).args(["-c", "import lance"]).output();
-        if works.is_ok_and(|output| output.status.success()) {
-            return Some(python);
-        }
-    }
-    guideway_testkit::skip(
-        "no Python that can `import lance`; set GUIDEWAY_PYTHON, or `pip install pylance` into .venv",
-    );
-    None
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn pylance_reads_tables_and_datasets() -> Outcome {
-    let Some(python) = python() else {
+    let Some(python) = guideway_testkit::python("lance") else {
         return Ok(());
     };
     let (_dir, store) = workspace().await?;

@@ -109,19 +109,19 @@ fn a_text_at_the_box_names_it() {
         points: vec![foxglove::PointsAnnotation {
             r#type: 2,
             points: [(10.0, 10.0), (30.0, 10.0), (30.0, 20.0), (10.0, 20.0)]
-                .map(|(x, y)| foxglove::Vector2 { x, y })
+                .map(|(x, y)| foxglove::Point2 { x, y })
                 .to_vec(),
             ..foxglove::PointsAnnotation::default()
         }],
         texts: vec![
             foxglove::TextAnnotation {
-                position: Some(foxglove::Vector2 { x: 200.0, y: 200.0 }),
+                position: Some(foxglove::Point2 { x: 200.0, y: 200.0 }),
                 text: "elsewhere".to_owned(),
                 font_size: 12.0,
                 ..foxglove::TextAnnotation::default()
             },
             foxglove::TextAnnotation {
-                position: Some(foxglove::Vector2 { x: 10.0, y: 8.0 }),
+                position: Some(foxglove::Point2 { x: 10.0, y: 8.0 }),
                 text: "cyclist".to_owned(),
                 font_size: 12.0,
                 ..foxglove::TextAnnotation::default()
