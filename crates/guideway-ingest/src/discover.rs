@@ -112,6 +112,8 @@ pub struct DiscoverOptions {
     pub format: Option<Format>,
     /// Where the images of a COCO set lie; found beside the annotations when not given.
     pub images: Option<PathBuf>,
+    /// Make rows of a log's ground truth too, see [`McapSource::with_ground_truth`].
+    pub with_ground_truth: bool,
 }
 
 /// The recordings at a path, in the order of their paths.
@@ -155,7 +157,10 @@ pub fn discover_with(path: &Path, options: &DiscoverOptions) -> Result<Vec<Box<d
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     for (format, path) in found {
         match format {
-            Format::Mcap => sources.push(open_mcap(&path)?),
+            Format::Mcap => {
+                let source = McapSource::open(&path)?;
+                sources.push(Box::new(source.with_ground_truth(options.with_ground_truth)));
+            }
             Format::KittiObject => sources.push(Box::new(KittiObjectSource::open(&path)?)),
             Format::KittiTracking => {
                 for source in KittiTrackingSource::open_all(&path)? {
@@ -172,11 +177,6 @@ pub fn discover_with(path: &Path, options: &DiscoverOptions) -> Result<Vec<Box<d
         }
     }
     Ok(sources)
-}
-
-/// Opens one MCAP file.
-fn open_mcap(path: &Path) -> Result<Box<dyn Source>, SourceError> {
-    Ok(Box::new(McapSource::open(path)?))
 }
 
 /// The first bytes of an MCAP file.

@@ -1,5 +1,7 @@
 //! Turns the records of a log into rows, as they come.
 
+mod labelling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -13,16 +15,16 @@ use serde_json::json;
 use super::error::{Damage, DamageKind};
 use super::frames::Sensors;
 use super::index::{self, ChunkEntry};
-use super::labels::{Group, Items, Matcher, NoCuboid, Target, annotation_row, cuboid_row, settle};
+use super::labels::{Matcher, Seen};
 use super::messages::undecodable;
 use super::notes::Notes;
 use super::rows::{self, ns};
 use super::scan::Place;
-use super::source::{json_object, same_channel};
+use super::source::{is_ground_truth, json_object, same_channel};
 use super::summary::LogSchema;
 use super::tf::{TransformTree, plain};
 use crate::media::{image_media_type, image_size, is_keyframe, is_whole};
-use crate::schemas::{Annotation, ChannelKind, Cuboid, Decoded, Decoder, Sample, SampleKind, TransformSample};
+use crate::schemas::{ChannelKind, Decoded, Decoder, Sample, SampleKind, TransformSample};
 
 /// Rows that are kept before they are pushed.
 const BATCH: usize = 4096;
@@ -39,6 +41,7 @@ struct ChannelState {
     schema: Option<LogSchema>,
     decoder: Option<Decoder>,
     kind: ChannelKind,
+    ground_truth: bool,
     count: i64,
     times: Option<(u64, u64)>,
     last_log: Option<i64>,
@@ -81,6 +84,8 @@ pub(crate) struct Builder<'s> {
     metadata: BTreeMap<String, BTreeMap<String, String>>,
     metadata_bytes: usize,
     deletions: u64,
+    /// Make rows of ground truth too?
+    with_truth: bool,
 }
 
 impl std::fmt::Debug for Builder<'_> {
@@ -99,6 +104,7 @@ struct Message<'m> {
     schema: &'m str,
     log_time: i64,
     ordinal: i64,
+    ground_truth: bool,
 }
 
 impl<'s> Builder<'s> {
@@ -130,7 +136,14 @@ impl<'s> Builder<'s> {
             metadata: BTreeMap::new(),
             metadata_bytes: 0,
             deletions: 0,
+            with_truth: false,
         }
+    }
+
+    /// Makes rows of ground truth too.
+    pub(crate) fn with_ground_truth(mut self, yes: bool) -> Self {
+        self.with_truth = yes;
+        self
     }
 
     pub(crate) fn damage(&mut self, damage: &Damage) {
@@ -215,7 +228,12 @@ impl<'s> Builder<'s> {
                 format!("topic `{}` has channels of different schemas", channel.topic)
             });
         }
+        let ground_truth = is_ground_truth(&channel);
+        if ground_truth {
+            self.sensors.tells_the_truth(&channel.topic);
+        }
         match kind {
+            _ if ground_truth && !self.with_truth => {}
             ChannelKind::Camera | ChannelKind::Video => {
                 self.sensors.of(&self.recording_id, &channel.topic, "camera");
             }
@@ -230,6 +248,7 @@ impl<'s> Builder<'s> {
                 schema,
                 decoder,
                 kind,
+                ground_truth,
                 channel,
                 count: 0,
                 times: None,
@@ -325,7 +344,8 @@ impl<'s> Builder<'s> {
                 format!("log times of `{topic}` go back by more than a second")
             });
         }
-        let Some(decoder) = state.decoder else {
+        let ground_truth = state.ground_truth;
+        let Some(decoder) = state.decoder.filter(|_| self.with_truth || !ground_truth) else {
             return Ok(());
         };
         let schema = state
@@ -339,6 +359,7 @@ impl<'s> Builder<'s> {
             schema: &schema,
             log_time,
             ordinal,
+            ground_truth,
         };
         match decoder.decode(data) {
             Ok(decoded) => self.decoded(header.channel_id, message, decoded),
@@ -422,8 +443,15 @@ impl<'s> Builder<'s> {
                 self.frame(channel, message, image.stamp, &image.frame_id, size, frame);
             }
             Decoded::Cloud(cloud) => {
+                let radar = cloud.fields.iter().any(|field| field == "rcs" || field == "doppler");
+                if radar {
+                    self.sensors.is_radar(&self.recording_id, message.topic);
+                    if let Some(state) = self.channels.get_mut(&channel) {
+                        state.kind = ChannelKind::Radar;
+                    }
+                }
                 let frame = FrameRow {
-                    modality: "lidar".to_owned(),
+                    modality: if radar { "radar" } else { "lidar" }.to_owned(),
                     media_type: message.schema.to_owned(),
                     attributes: Some(json!({ "points": cloud.points, "fields": cloud.fields }).to_string()),
                     ..FrameRow::default()
@@ -507,7 +535,11 @@ impl<'s> Builder<'s> {
         mut frame: FrameRow,
     ) {
         let timestamp = self.stamp(channel, message, stamp);
-        let modality = if frame.modality == "lidar" { "lidar" } else { "camera" };
+        let modality = match frame.modality.as_str() {
+            "lidar" => "lidar",
+            "radar" => "radar",
+            _ => "camera",
+        };
         let at = self.sensors.of(&self.recording_id, message.topic, modality);
         let sensor = &mut self.sensors.all[at];
         let frame_name = plain(frame_id);
@@ -535,10 +567,14 @@ impl<'s> Builder<'s> {
         frame.width = size.map(|(width, _)| i64::from(width));
         frame.height = size.map(|(_, height)| i64::from(height));
         self.summary.frames += 1;
-        let ready = self.matcher.frame(&self.sensors, at, timestamp, &frame.frame_id);
+        let seen = Seen {
+            frame_id: frame.frame_id.clone(),
+            size,
+        };
+        let ready = self.matcher.frame(&self.sensors, at, timestamp, seen);
         self.frames.push(frame);
-        for (frame_id, group) in ready {
-            self.settle(&frame_id, &group);
+        for (seen, group) in ready {
+            self.settle(&seen, &group);
         }
     }
 
@@ -581,108 +617,14 @@ impl<'s> Builder<'s> {
         } else {
             row.timestamp_ns = self.stamp(channel, message, sample.stamp);
         }
-        if !self.tree.insert(&sample.parent, &sample.child, rigid) {
+        // Ground truth changes nothing of what the vehicle knew of itself.
+        if !message.ground_truth && !self.tree.insert(&sample.parent, &sample.child, rigid) {
             self.note(message, "too-many-frames", 1, || {
                 "the log has more coordinate frames than are kept".to_owned()
             });
         }
         self.summary.signals += 1;
         self.signals.push(row);
-    }
-
-    fn annotations(&mut self, message: Message<'_>, annotations: Vec<Annotation>) {
-        let mut by_stamp: BTreeMap<i64, Vec<Annotation>> = BTreeMap::new();
-        for annotation in annotations {
-            by_stamp
-                .entry(annotation.stamp.unwrap_or(message.log_time))
-                .or_default()
-                .push(annotation);
-        }
-        for (stamp, annotations) in by_stamp {
-            self.group(Group {
-                target: Target::CameraBeside(message.topic.to_owned()),
-                stamp,
-                topic: message.topic.to_owned(),
-                ordinal: message.ordinal,
-                items: Items::Annotations(annotations),
-            });
-        }
-    }
-
-    fn scene(&mut self, message: Message<'_>, cuboids: Vec<Cuboid>) {
-        let mut by_place: BTreeMap<(i64, String), Vec<Cuboid>> = BTreeMap::new();
-        for cuboid in cuboids {
-            let key = (cuboid.stamp.unwrap_or(message.log_time), cuboid.frame_id.clone());
-            by_place.entry(key).or_default().push(cuboid);
-        }
-        for ((stamp, frame_id), cuboids) in by_place {
-            self.group(Group {
-                target: Target::Scene(frame_id),
-                stamp,
-                topic: message.topic.to_owned(),
-                ordinal: message.ordinal,
-                items: Items::Cuboids(cuboids),
-            });
-        }
-    }
-
-    fn group(&mut self, group: Group) {
-        if let Some((frame_id, group)) = self.matcher.labels(&self.sensors, group) {
-            self.settle(&frame_id, &group);
-        }
-        for lost in self.matcher.overflow() {
-            self.unmatched(&lost);
-        }
-    }
-
-    fn unmatched(&mut self, group: &Group) {
-        let topic = &group.topic;
-        self.notes.add("label-without-frame", topic, 0, group.len() as u64, || {
-            format!("labels of `{topic}` have no frame: no sensor beside the topic has one with their stamp")
-        });
-    }
-
-    /// Labels have found their frame.
-    fn settle(&mut self, frame_id: &str, group: &Group) {
-        let (mut bad, mut unknown) = (0, 0);
-        let mut add = |labels: &mut Vec<LabelRow>, index: usize, row: Option<LabelRow>| match row {
-            Some(mut label) => {
-                settle(&mut label, frame_id, group, index);
-                labels.push(label);
-            }
-            None => bad += 1,
-        };
-        let before = self.labels.len();
-        match &group.items {
-            Items::Annotations(all) => {
-                for (index, annotation) in all.iter().enumerate() {
-                    let row = annotation_row(&self.recording_id, &self.uri, &group.topic, group.ordinal, annotation);
-                    add(&mut self.labels, index, row);
-                }
-            }
-            Items::Cuboids(all) => {
-                for (index, cuboid) in all.iter().enumerate() {
-                    let (id, uri) = (&self.recording_id, &self.uri);
-                    match cuboid_row(id, uri, &group.topic, group.ordinal, cuboid, &self.sensors, &self.tree) {
-                        Ok(row) => add(&mut self.labels, index, Some(row)),
-                        Err(NoCuboid::BadNumbers) => add(&mut self.labels, index, None),
-                        Err(NoCuboid::UnknownFrame) => unknown += 1,
-                    }
-                }
-            }
-        }
-        self.summary.labels += (self.labels.len() - before) as u64;
-        let topic = &group.topic;
-        if bad > 0 {
-            self.notes.add("bad-box", topic, 0, bad, || {
-                format!("labels of `{topic}` that are not finite or have no size were left out")
-            });
-        }
-        if unknown > 0 {
-            self.notes.add("label-in-unknown-frame", topic, 0, unknown, || {
-                format!("cuboids of `{topic}` are in a coordinate frame that is neither a lidar's, the vehicle's nor the world's")
-            });
-        }
     }
 
     /// The last rows.
@@ -693,6 +635,7 @@ impl<'s> Builder<'s> {
         }
         self.flush(1)?;
         let id = self.recording_id.clone();
+        let truths = self.channels.values().filter(|state| state.ground_truth).count();
         let channels: Vec<ChannelRow> = self
             .channels
             .values()
@@ -730,7 +673,7 @@ impl<'s> Builder<'s> {
         };
         // Without a single stamped row the log times of all messages, known or not, say when the log was recorded.
         let range = self.stamps.or(log);
-        let metadata = json!({
+        let mut metadata = json!({
             "profile": self.header.as_ref().map(|header| header.profile.as_str()),
             "library": self.header.as_ref().map(|header| header.library.as_str()),
             "log_start_ns": log.map(|(start, _)| start),
@@ -739,6 +682,9 @@ impl<'s> Builder<'s> {
             "scene_deletions": self.deletions,
             "metadata": self.metadata,
         });
+        if truths > 0 {
+            metadata["ground_truth"] = json!({ "channels": truths, "read": self.with_truth });
+        }
         let recording = RecordingRow {
             recording_id: id,
             name: self.name,

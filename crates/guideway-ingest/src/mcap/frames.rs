@@ -1,6 +1,6 @@
 //! Sensors: what is known of each while a log is read, and the rows that come of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use guideway_core::{IdBuilder, SensorId};
 use guideway_schema::SensorRow;
@@ -8,14 +8,17 @@ use serde_json::json;
 
 use super::tf::{TransformTree, plain};
 use crate::schemas::Calibration;
+use crate::write::GROUND_TRUTH_PREFIX;
 
 /// A sensor of the log: a topic that carries frames or measurements.
 #[derive(Debug)]
 pub(crate) struct Sensor {
     pub(crate) id: SensorId,
     pub(crate) topic: String,
-    /// `camera`, `lidar`, `imu`, `gnss`.
+    /// `camera`, `lidar`, `radar`, `imu`, `gnss`.
     pub(crate) modality: &'static str,
+    /// Does it show what is true instead of what was seen? Labels never belong to such a sensor's frames.
+    pub(crate) ground_truth: bool,
     pub(crate) frame_name: Option<String>,
     pub(crate) size: Option<(u32, u32)>,
     /// Number of frames so far.
@@ -27,19 +30,26 @@ pub(crate) struct Sensor {
 pub(crate) struct Sensors {
     pub(crate) all: Vec<Sensor>,
     by_name: BTreeMap<(String, &'static str), usize>,
+    /// Topics of ground truth.
+    truth: BTreeSet<String>,
     calibrations: BTreeMap<String, Calibration>,
+}
+
+fn parts(topic: &str) -> Vec<&str> {
+    topic.split('/').filter(|part| !part.is_empty()).collect()
 }
 
 /// How many leading parts two topics share: `/cam/front/image` and `/cam/front/info` share two.
 pub(crate) fn shared_parts(a: &str, b: &str) -> usize {
-    let parts = |topic: &str| -> Vec<String> {
-        topic
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    parts(a).iter().zip(parts(b)).take_while(|(a, b)| *a == b).count()
+    parts(a).iter().zip(parts(b)).take_while(|(a, b)| **a == *b).count()
+}
+
+fn sensor_id(recording_id: &str, topic: &str, modality: &str) -> SensorId {
+    IdBuilder::new("sensor")
+        .text(recording_id)
+        .text(topic)
+        .text(modality)
+        .finish()
 }
 
 impl Sensors {
@@ -49,22 +59,66 @@ impl Sensors {
         if let Some(at) = self.by_name.get(&key) {
             return *at;
         }
-        let id = IdBuilder::new("sensor")
-            .text(recording_id)
-            .text(topic)
-            .text(modality)
-            .finish();
         let at = self.all.len();
         self.all.push(Sensor {
-            id,
+            id: sensor_id(recording_id, topic, modality),
             topic: topic.to_owned(),
             modality,
+            ground_truth: self.truth.contains(topic),
             frame_name: None,
             size: None,
             sequence: 0,
         });
         self.by_name.insert(key, at);
         at
+    }
+
+    /// Notes that a topic carries ground truth, before its sensor is made.
+    pub(crate) fn tells_the_truth(&mut self, topic: &str) {
+        self.truth.insert(topic.to_owned());
+    }
+
+    /// What was taken for a lidar by its schema turns out to be a radar with its first cloud.
+    pub(crate) fn is_radar(&mut self, recording_id: &str, topic: &str) {
+        let known = (topic.to_owned(), "radar");
+        if self.by_name.contains_key(&known) {
+            return;
+        }
+        let taken = (topic.to_owned(), "lidar");
+        if let Some(at) = self.by_name.get(&taken).copied()
+            && let Some(sensor) = self.all.get_mut(at)
+            && sensor.sequence == 0
+        {
+            sensor.modality = "radar";
+            sensor.id = sensor_id(recording_id, topic, "radar");
+            self.by_name.remove(&taken);
+            self.by_name.insert(known, at);
+        }
+    }
+
+    /// The camera that ground truth at `/ground_truth/NAME/…` is about: the one whose coordinate frame or part of whose topic has
+    /// this name, else the one beside `/NAME/…`.
+    pub(crate) fn camera_of_truth(&self, topic: &str) -> Option<usize> {
+        let Some(rest) = topic.strip_prefix(GROUND_TRUTH_PREFIX) else {
+            return self.beside(topic, "camera");
+        };
+        let mut name = parts(rest);
+        name.pop();
+        let is_named = |sensor: &Sensor| {
+            let frame = sensor.frame_name.as_deref().map(parts);
+            !name.is_empty()
+                && (frame.is_some_and(|frame| frame == name)
+                    || parts(&sensor.topic).windows(name.len()).any(|part| part == name))
+        };
+        let mut cameras = self
+            .all
+            .iter()
+            .enumerate()
+            .filter(|(_, sensor)| sensor.modality == "camera" && !sensor.ground_truth && is_named(sensor));
+        match (cameras.next(), cameras.next()) {
+            (Some((at, _)), None) => Some(at),
+            _ => self.beside(&format!("/{rest}"), "camera"),
+        }
     }
 
     /// Notes a calibration; `false` when the topic had another one before, which is kept.
@@ -85,7 +139,7 @@ impl Sensors {
             .all
             .iter()
             .enumerate()
-            .filter(|(_, sensor)| sensor.modality == modality)
+            .filter(|(_, sensor)| sensor.modality == modality && !sensor.ground_truth)
         {
             let shared = shared_parts(topic, &sensor.topic);
             if shared > most {
@@ -104,20 +158,24 @@ impl Sensors {
 
     /// The calibration of a camera: by the coordinate frame where exactly one names it, else by the topic.
     fn calibration_of(&self, sensor: &Sensor) -> Option<(&String, &Calibration)> {
+        // Ground truth changes nothing of the sensors that saw.
+        let apt = |topic: &String| self.truth.contains(topic) == sensor.ground_truth;
         if let Some(frame) = &sensor.frame_name {
             let mut named = self
                 .calibrations
                 .iter()
-                .filter(|(_, calibration)| plain(&calibration.frame_id) == plain(frame));
+                .filter(|(topic, calibration)| apt(topic) && plain(&calibration.frame_id) == plain(frame));
             if let (Some(one), None) = (named.next(), named.next()) {
                 return Some(one);
             }
         }
         let shared = |topic: &str| shared_parts(topic, &sensor.topic);
-        let most = self.calibrations.keys().map(|topic| shared(topic)).max()?;
-        let mut best = self.calibrations.iter().filter(|(topic, _)| shared(topic) == most);
+        let topics = || self.calibrations.iter().filter(move |(topic, _)| apt(topic));
+        let most = topics().map(|(topic, _)| shared(topic)).max()?;
+        let mut best = topics().filter(|(topic, _)| shared(topic) == most);
         let (one, another) = (best.next(), best.next());
-        let cameras = self.all.iter().filter(|other| other.modality == "camera").count();
+        let alike = |other: &&Sensor| other.modality == "camera" && other.ground_truth == sensor.ground_truth;
+        let cameras = self.all.iter().filter(alike).count();
         one.filter(|_| another.is_none() && (most > 0 || cameras == 1))
     }
 
@@ -230,6 +288,34 @@ mod tests {
             sensor.frame_name = Some("cam".to_owned());
         }
         assert_eq!(same.beside("/cam/boxes", "camera"), Some(1));
+    }
+
+    #[test]
+    fn ground_truth_finds_its_camera() {
+        let mut all = sensors(&["/camera/front/image", "/camera/rear/image"]);
+        assert_eq!(all.camera_of_truth("/ground_truth/camera/rear/annotations"), Some(1));
+        assert_eq!(all.camera_of_truth("/ground_truth/rear/annotations"), Some(1));
+        assert_eq!(all.camera_of_truth("/ground_truth/camera/annotations"), None);
+        assert_eq!(all.camera_of_truth("/ground_truth/annotations"), None);
+        assert_eq!(all.camera_of_truth("/camera/rear/truth"), Some(1));
+        all.all[0].frame_name = Some("cam_f".to_owned());
+        assert_eq!(all.camera_of_truth("/ground_truth/cam_f/annotations"), Some(0));
+        all.tells_the_truth("/ground_truth/rear/depth");
+        all.of("r", "/ground_truth/rear/depth", "camera");
+        assert_eq!(all.camera_of_truth("/ground_truth/rear/annotations"), Some(1));
+        let one = sensors(&["/image"]);
+        assert_eq!(one.camera_of_truth("/ground_truth/main/annotations"), Some(0));
+    }
+
+    #[test]
+    fn a_radar_is_no_lidar() {
+        let mut all = Sensors::default();
+        let at = all.of("r", "/radar", "lidar");
+        all.is_radar("r", "/radar");
+        assert_eq!((all.all[at].modality, all.of("r", "/radar", "radar")), ("radar", at));
+        let mut other = Sensors::default();
+        assert_eq!(other.of("r", "/radar", "radar"), 0);
+        assert_eq!(other.all[0].id, all.all[at].id);
     }
 
     #[test]

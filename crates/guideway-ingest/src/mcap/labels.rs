@@ -4,7 +4,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
-use guideway_core::IdBuilder;
+use guideway_core::{IdBuilder, Rle};
 use guideway_schema::LabelRow;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +15,20 @@ use crate::schemas::{Annotation, AnnotationShape, Cuboid};
 
 /// Frames of each sensor that are remembered.
 const RECENT: usize = 4096;
+/// Who made labels that are true by construction.
+pub(crate) const GROUND_TRUTH_LABELER: &str = "ground truth";
+/// The key of an instance mask as COCO's compressed run lengths.
+const MASK_KEY: &str = "mask_rle";
+/// Keys of metadata that hold numbers or lists of them.
+const MEASURES: [&str; 7] = [
+    "occlusion",
+    "truncation",
+    "visibility",
+    "num_lidar_pts",
+    "num_radar_pts",
+    "velocity",
+    "acceleration",
+];
 /// Labels that may wait for their frame.
 const MAX_WAITING: usize = 65_536;
 
@@ -23,6 +37,8 @@ const MAX_WAITING: usize = 65_536;
 pub(crate) enum Target {
     /// The camera beside this topic.
     CameraBeside(String),
+    /// The camera that this topic of ground truth is about.
+    CameraOfTruth(String),
     /// A lidar, or a camera where the log has no lidar; better one whose coordinate frame has this name.
     Scene(String),
 }
@@ -42,7 +58,17 @@ pub(crate) struct Group {
     pub(crate) topic: String,
     /// Tells the messages of a topic apart.
     pub(crate) ordinal: i64,
+    /// Are they true by construction?
+    pub(crate) ground_truth: bool,
     pub(crate) items: Items,
+}
+
+/// A frame as labels need to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) frame_id: String,
+    /// Width and height, px.
+    pub(crate) size: Option<(u32, u32)>,
 }
 
 impl Group {
@@ -56,7 +82,7 @@ impl Group {
 
 #[derive(Debug, Default)]
 struct Recent {
-    by_stamp: BTreeMap<i64, String>,
+    by_stamp: BTreeMap<i64, Seen>,
     order: VecDeque<i64>,
 }
 
@@ -72,16 +98,10 @@ pub(crate) struct Matcher {
 
 impl Matcher {
     /// A frame has come: gives the labels that waited for it.
-    pub(crate) fn frame(
-        &mut self,
-        sensors: &Sensors,
-        sensor: usize,
-        stamp: i64,
-        frame_id: &str,
-    ) -> Vec<(String, Group)> {
+    pub(crate) fn frame(&mut self, sensors: &Sensors, sensor: usize, stamp: i64, seen: Seen) -> Vec<(Seen, Group)> {
         let recent = self.recent.entry(sensor).or_default();
         if let Entry::Vacant(vacant) = recent.by_stamp.entry(stamp) {
-            vacant.insert(frame_id.to_owned());
+            vacant.insert(seen);
             recent.order.push_back(stamp);
             if recent.order.len() > RECENT
                 && let Some(oldest) = recent.order.pop_front()
@@ -101,9 +121,9 @@ impl Matcher {
     }
 
     /// Labels have come: gives them with their frame, or keeps them until it comes.
-    pub(crate) fn labels(&mut self, sensors: &Sensors, group: Group) -> Option<(String, Group)> {
-        if let Some(frame_id) = self.find(sensors, &group.target, group.stamp) {
-            return Some((frame_id, group));
+    pub(crate) fn labels(&mut self, sensors: &Sensors, group: Group) -> Option<(Seen, Group)> {
+        if let Some(seen) = self.find(sensors, &group.target, group.stamp) {
+            return Some((seen, group));
         }
         self.held += group.len();
         if !self.waiting.contains_key(&group.stamp) {
@@ -113,22 +133,26 @@ impl Matcher {
         None
     }
 
-    fn find(&self, sensors: &Sensors, target: &Target, stamp: i64) -> Option<String> {
+    fn find(&self, sensors: &Sensors, target: &Target, stamp: i64) -> Option<Seen> {
         let frame_of = |sensor: usize| self.recent.get(&sensor)?.by_stamp.get(&stamp);
         match target {
             Target::CameraBeside(topic) => frame_of(sensors.beside(topic, "camera")?).cloned(),
+            Target::CameraOfTruth(topic) => frame_of(sensors.camera_of_truth(topic)?).cloned(),
             Target::Scene(frame_name) => {
-                let lidars = sensors.all.iter().any(|sensor| sensor.modality == "lidar");
+                let lidars = sensors
+                    .all
+                    .iter()
+                    .any(|sensor| sensor.modality == "lidar" && !sensor.ground_truth);
                 let modality = if lidars { "lidar" } else { "camera" };
                 let same = |name: &Option<String>| name.as_deref().map(plain) == Some(plain(frame_name));
                 sensors
                     .all
                     .iter()
                     .enumerate()
-                    .filter(|(_, sensor)| sensor.modality == modality)
+                    .filter(|(_, sensor)| sensor.modality == modality && !sensor.ground_truth)
                     .filter_map(|(at, sensor)| Some((!same(&sensor.frame_name), &sensor.topic, frame_of(at)?)))
-                    .min()
-                    .map(|(_, _, frame_id)| frame_id.clone())
+                    .min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)))
+                    .map(|(_, _, seen)| seen.clone())
             }
         }
     }
@@ -187,6 +211,61 @@ pub(crate) fn settle(label: &mut LabelRow, frame_id: &str, group: &Group, index:
         .int(index as i64)
         .finish();
     frame_id.clone_into(&mut label.frame_id);
+    if group.ground_truth {
+        label.labeler = Some(GROUND_TRUTH_LABELER.to_owned());
+    }
+}
+
+/// What ground truth says beside geometry, class and identity: `mask_rle` becomes the label's mask and area, `truncation` its
+/// column, and the numbers among the attributes become numbers. `Err`: the mask is none of this frame's size; it stays an attribute.
+pub(crate) fn enrich(
+    label: &mut LabelRow,
+    metadata: &[(String, String)],
+    size: Option<(u32, u32)>,
+) -> Result<(), String> {
+    let value = |key: &str| metadata.iter().find(|pair| pair.0 == key).map(|pair| pair.1.as_str());
+    label.truncation = value("truncation")
+        .and_then(|text| text.trim().parse().ok())
+        .filter(|part: &f64| (0.0..=1.0).contains(part));
+    let mut attributes: Map<String, Value> = label
+        .attributes
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    for key in MEASURES {
+        if let Some(number) = value(key).and_then(numbers) {
+            attributes.insert(key.to_owned(), number);
+        }
+    }
+    let mask = value(MASK_KEY).map(|text| {
+        let (width, height) = size.ok_or("the frame's size is not known")?;
+        Rle::from_coco_string(text, height, width).map_err(|err| err.to_string())
+    });
+    let problem = match mask {
+        None => Ok(()),
+        Some(Err(problem)) => Err(problem),
+        Some(Ok(mask)) => {
+            label.area = Some(mask.area() as f64);
+            label.mask_rle = Some(mask.to_coco_string());
+            attributes.remove(MASK_KEY);
+            Ok(())
+        }
+    };
+    label.attributes = Some(attributes)
+        .filter(|map| !map.is_empty())
+        .map(|map| Value::Object(map).to_string());
+    problem
+}
+
+/// A finite number, or a list of such.
+fn numbers(text: &str) -> Option<Value> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let apt = match &value {
+        Value::Number(_) => true,
+        Value::Array(all) => all.iter().all(Value::is_number),
+        _ => false,
+    };
+    apt.then_some(value)
 }
 
 /// A label in an image as a row without frame; `None` when its numbers or its area are not finite, or its box is empty.
@@ -318,6 +397,7 @@ mod tests {
             stamp,
             topic: "/cam/boxes".to_owned(),
             ordinal: 0,
+            ground_truth: false,
             items: Items::Annotations(Vec::new()),
         }
     }
@@ -328,12 +408,16 @@ mod tests {
         let camera = sensors.of("r", "/cam/image", "camera");
         let mut matcher = Matcher::default();
         assert!(matcher.labels(&sensors, group(5)).is_none());
-        let ready = matcher.frame(&sensors, camera, 5, "frame-5");
+        let seen = |frame_id: &str| Seen {
+            frame_id: frame_id.to_owned(),
+            size: None,
+        };
+        let ready = matcher.frame(&sensors, camera, 5, seen("frame-5"));
         assert_eq!(
-            ready.iter().map(|(frame, _)| frame.as_str()).collect::<Vec<_>>(),
+            ready.iter().map(|(seen, _)| seen.frame_id.as_str()).collect::<Vec<_>>(),
             ["frame-5"]
         );
-        assert!(matcher.frame(&sensors, camera, 6, "frame-6").is_empty());
+        assert!(matcher.frame(&sensors, camera, 6, seen("frame-6")).is_empty());
         assert!(matcher.labels(&sensors, group(6)).is_some());
         assert!(matcher.labels(&sensors, group(7)).is_none());
         assert_eq!(matcher.rest().len(), 1);
@@ -361,6 +445,41 @@ mod tests {
             ..triangle
         };
         assert!(annotation_row("r", "u", "/t", 0, &broken).is_none());
+    }
+
+    #[test]
+    fn ground_truth_fills_the_columns() {
+        let metadata = [
+            ("class", "car"),
+            ("truncation", "0.5"),
+            ("occlusion", "0.25"),
+            ("velocity", "[1.5,0,0]"),
+            ("visibility", "good"),
+            ("mask_rle", "222"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let row = || LabelRow {
+            attributes: Some(Value::Object(text(&metadata, None)).to_string()),
+            area: Some(4.0),
+            ..LabelRow::default()
+        };
+        let mut label = row();
+        enrich(&mut label, &metadata, Some((3, 2))).unwrap();
+        assert_eq!(
+            (label.truncation, label.area, label.mask_rle.as_deref()),
+            (Some(0.5), Some(2.0), Some("222"))
+        );
+        assert_eq!(
+            label.attributes.as_deref(),
+            Some(r#"{"class":"car","occlusion":0.25,"truncation":0.5,"velocity":[1.5,0,0],"visibility":"good"}"#)
+        );
+        // A mask of another size stays where it was, and is said.
+        for size in [Some((3, 3)), None] {
+            let mut label = row();
+            assert!(enrich(&mut label, &metadata, size).is_err());
+            assert_eq!((label.mask_rle, label.area), (None, Some(4.0)));
+            assert!(label.attributes.unwrap().contains(r#""mask_rle":"222""#));
+        }
     }
 
     #[test]

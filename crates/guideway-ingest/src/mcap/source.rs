@@ -13,6 +13,7 @@ use super::error::{Damage, DamageKind, McapError};
 use super::file::LogFile;
 use super::scan::{Event, ScanOptions, Scanner};
 use super::summary;
+use crate::write::{GROUND_TRUTH_KEY, GROUND_TRUTH_PREFIX};
 
 /// The first and last bytes of a file that go into its recording's id.
 const FINGERPRINT: u64 = 1 << 20;
@@ -33,6 +34,7 @@ pub struct McapSource {
     path: PathBuf,
     size: u64,
     recording_id: Option<RecordingId>,
+    with_truth: bool,
 }
 
 impl McapSource {
@@ -47,7 +49,21 @@ impl McapSource {
             size: file.size(),
             path,
             recording_id: None,
+            with_truth: false,
         })
+    }
+
+    /// Makes rows of ground truth too.
+    ///
+    /// Channels below [`GROUND_TRUTH_PREFIX`](crate::write::GROUND_TRUTH_PREFIX), and those whose metadata say
+    /// [`GROUND_TRUTH_KEY`](crate::write::GROUND_TRUTH_KEY), carry what is true instead of what was seen. Without this they are only
+    /// listed. With it their annotations and scenes become labels of the cameras' and lidars' frames, made by `ground truth`; an
+    /// annotation's metadata may hold the instance's mask (`mask_rle`, COCO's compressed run lengths), `truncation`, and other
+    /// numbers. The ids of all other rows are the same either way.
+    #[must_use]
+    pub fn with_ground_truth(mut self, yes: bool) -> Self {
+        self.with_truth = yes;
+        self
     }
 
     /// Opens a log file, or all logs of a ROS 2 bag folder, each of which is a recording of its own.
@@ -150,7 +166,8 @@ impl Source for McapSource {
                     path: path.clone(),
                     source,
                 })?;
-            let mut builder = Builder::new(&recording_id, path, self.uri(), file.size(), sink);
+            let mut builder =
+                Builder::new(&recording_id, path, self.uri(), file.size(), sink).with_ground_truth(self.with_truth);
             read_events(&file, &mut builder, reporter)?;
             let hashed = hashing
                 .join()
@@ -244,6 +261,15 @@ fn digest(path: &Path, crc_end: Option<u64>) -> std::io::Result<(String, Option<
 /// Declared channels with the same content are one declaration.
 pub(crate) fn same_channel(a: &Channel, b: &Channel) -> bool {
     a.topic == b.topic && a.message_encoding == b.message_encoding && a.schema_id == b.schema_id
+}
+
+/// Does the channel carry what is true instead of what was seen?
+pub(crate) fn is_ground_truth(channel: &Channel) -> bool {
+    channel.topic.starts_with(GROUND_TRUTH_PREFIX)
+        || channel
+            .metadata
+            .get(GROUND_TRUTH_KEY)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// A map of texts as a JSON object; `None` when it is empty.

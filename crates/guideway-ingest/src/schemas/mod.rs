@@ -60,6 +60,8 @@ pub enum ChannelKind {
     Camera,
     /// Lidar sweeps.
     Lidar,
+    /// Radar points: a point cloud that says so with its fields.
+    Radar,
     /// Compressed video, one access unit per message.
     Video,
     /// IMU, GNSS, odometry, poses and single values.
@@ -80,6 +82,7 @@ impl ChannelKind {
         match self {
             Self::Camera => "camera",
             Self::Lidar => "lidar",
+            Self::Radar => "radar",
             Self::Video => "video",
             Self::Signal => "signal",
             Self::Transform => "transform",

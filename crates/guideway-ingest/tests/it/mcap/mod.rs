@@ -3,6 +3,7 @@ mod drive;
 mod generated;
 mod payloads;
 mod robust;
+mod truth;
 mod write;
 
 use std::path::Path;
