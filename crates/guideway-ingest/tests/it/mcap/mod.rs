@@ -1,3 +1,4 @@
+mod bags;
 mod conformance;
 mod drive;
 mod generated;
