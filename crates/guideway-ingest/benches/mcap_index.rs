@@ -4,8 +4,9 @@
 //! GUIDEWAY_BENCH_BYTES=4000000000 cargo bench -p guideway-ingest --bench mcap_index
 //! ```
 //!
-//! `GUIDEWAY_BENCH_DIR` holds the log (default: the system's temporary folder); it is made if absent and removed at the end
-//! unless `GUIDEWAY_BENCH_KEEP` is set. `GUIDEWAY_BENCH_COMPRESSION` is `none` (default), `zstd` or `lz4`.
+//! Each log is measured without compression, with zstd and with lz4; `GUIDEWAY_BENCH_COMPRESSION` names some of `none`, `zstd`, `lz4`
+//! instead, with commas. The default of 100 MB is ten seconds of a robot. `GUIDEWAY_BENCH_DIR` holds the logs (default: the system's
+//! temporary folder); each is made if absent and removed once it is measured, unless `GUIDEWAY_BENCH_KEEP` is set.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 #![allow(
@@ -97,21 +98,22 @@ fn plain(path: &Path) -> Result<u64, Box<dyn Error>> {
     Ok(messages)
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let bytes: u64 = std::env::var("GUIDEWAY_BENCH_BYTES").map_or(Ok(400_000_000), |text| text.parse())?;
-    let dir = std::env::var_os("GUIDEWAY_BENCH_DIR")
-        .map_or_else(|| std::env::temp_dir().join("guideway-bench"), PathBuf::from);
-    let compression = match std::env::var("GUIDEWAY_BENCH_COMPRESSION").as_deref() {
-        Ok("zstd") => Some(Compression::Zstd),
-        Ok("lz4") => Some(Compression::Lz4),
+/// Seconds of one log.
+struct Measured {
+    name: &'static str,
+    size: u64,
+    index: f64,
+    plain: f64,
+    walk: f64,
+    ingest: f64,
+}
+
+fn measure(dir: &Path, bytes: u64, name: &'static str) -> Result<Measured, Box<dyn Error>> {
+    let compression = match name {
+        "zstd" => Some(Compression::Zstd),
+        "lz4" => Some(Compression::Lz4),
         _ => None,
     };
-    let name = match compression {
-        None => "none",
-        Some(Compression::Zstd) => "zstd",
-        Some(_) => "lz4",
-    };
-    std::fs::create_dir_all(&dir)?;
     let path = dir.join(format!("robot-{bytes}-{name}.mcap"));
     if !path.exists() {
         robot(&path, bytes, compression).map_err(|err| err.to_string())?;
@@ -139,18 +141,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     if messages != index.message_count() {
         return Err(format!("{messages} messages, the index has {}", index.message_count()).into());
     }
-    println!(
-        "{:<44} the index is {:.0} times as fast as the plain read",
-        "",
-        theirs / ours
-    );
     drop(index);
 
     // Cutting the footer off shows what indexing costs where there is no summary.
     let cut = dir.join(format!("robot-{bytes}-{name}-cut.mcap"));
     std::fs::copy(&path, &cut)?;
     std::fs::OpenOptions::new().write(true).open(&cut)?.set_len(size - 40)?;
-    timed("index without footer (walk)", size, || Ok(LogIndex::open(&cut)?))?;
+    let (walk, _) = timed("index without footer (walk)", size, || Ok(LogIndex::open(&cut)?))?;
     std::fs::remove_file(&cut)?;
 
     let (ingest, sink) = timed("ingest: every message, rows, BLAKE3 digest", size, || {
@@ -158,19 +155,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         McapSource::open(&path)?.read(&mut sink, &Silent)?;
         Ok(sink)
     })?;
-    println!(
-        "{:<44} {} rows; {:.2} times the plain read's time",
-        "",
-        sink.rows,
-        ingest / theirs
-    );
+    println!("{:<44} {} rows", "", sink.rows);
 
     let frame = sink.frames.get(sink.frames.len() / 2).ok_or("no frames")?;
     let start = Instant::now();
     let mut reader = MediaReader::new();
     let media = reader.fetch(frame)?;
     println!(
-        "point read of {} ({} bytes): {:.2} ms, {} bytes touched",
+        "point read of {} ({} bytes): {:.2} ms, {} bytes touched\n",
         frame.name,
         media.bytes.len(),
         start.elapsed().as_secs_f64() * 1e3,
@@ -178,6 +170,43 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     if std::env::var_os("GUIDEWAY_BENCH_KEEP").is_none() {
         std::fs::remove_file(&path)?;
+    }
+    Ok(Measured {
+        name,
+        size,
+        index: ours,
+        plain: theirs,
+        walk,
+        ingest,
+    })
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let bytes: u64 = std::env::var("GUIDEWAY_BENCH_BYTES").map_or(Ok(100_000_000), |text| text.parse())?;
+    let dir = std::env::var_os("GUIDEWAY_BENCH_DIR")
+        .map_or_else(|| std::env::temp_dir().join("guideway-bench"), PathBuf::from);
+    std::fs::create_dir_all(&dir)?;
+    let known = ["none", "zstd", "lz4"];
+    let wanted = std::env::var("GUIDEWAY_BENCH_COMPRESSION").unwrap_or_else(|_| known.join(","));
+    let mut all = Vec::new();
+    for name in wanted.split(',').map(str::trim) {
+        let name = known.into_iter().find(|known| *known == name);
+        let name = name.ok_or("GUIDEWAY_BENCH_COMPRESSION: none, zstd, lz4")?;
+        all.push(measure(&dir, bytes, name)?);
+    }
+    println!(
+        "{:<8} {:>9} {:>24} {:>24} {:>24}",
+        "chunks", "GB", "index: × the plain read", "walk: × the plain read", "ingest ÷ plain read"
+    );
+    for log in all {
+        println!(
+            "{:<8} {:>9.3} {:>24.0} {:>24.0} {:>24.2}",
+            log.name,
+            log.size as f64 / 1e9,
+            log.plain / log.index,
+            log.plain / log.walk,
+            log.ingest / log.plain
+        );
     }
     Ok(())
 }
