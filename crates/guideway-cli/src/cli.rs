@@ -136,6 +136,10 @@ pub(crate) struct IngestArgs {
     /// Read again what is already in the workspace
     #[arg(long)]
     pub(crate) force: bool,
+
+    /// Make labels of a log's ground truth too (topics below /ground_truth/)
+    #[arg(long)]
+    pub(crate) with_ground_truth: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -24,6 +24,9 @@ pub struct IngestOptions {
     pub images: Option<PathBuf>,
     /// Read again what is in the workspace already.
     pub force: bool,
+    /// Make labels, signals and frames of the ground truth that a log carries too. A log that was ingested without is read
+    /// again.
+    pub with_ground_truth: bool,
 }
 
 /// What became of a recording.
@@ -91,6 +94,7 @@ impl Workspace {
         let looking = DiscoverOptions {
             format,
             images: options.images.clone(),
+            with_ground_truth: options.with_ground_truth,
         };
         let classes = ClassNames::load(self.settings().taxonomy.as_deref())?;
         let mut sources = Vec::new();
@@ -114,7 +118,7 @@ impl Workspace {
             let uri = source.uri();
             let format = source.format();
             let size = source.size_bytes();
-            let recording = match self.ingest_one(source.as_mut(), options.force, &classes, reporter) {
+            let recording = match self.ingest_one(source.as_mut(), options, &classes, reporter) {
                 Ok(recording) => recording,
                 Err(err) if matches!(err.kind(), ErrorKind::Source(source) if !is_sink(source)) => {
                     failed(uri, format, &err)
@@ -131,7 +135,7 @@ impl Workspace {
     fn ingest_one(
         &self,
         source: &mut dyn Source,
-        force: bool,
+        options: &IngestOptions,
         classes: &ClassNames,
         reporter: &dyn Reporter,
     ) -> Result<IngestedRecording, Error> {
@@ -149,8 +153,9 @@ impl Workspace {
         // A copy elsewhere is the same recording, as long as the first one is still there.
         let current = known
             .first()
-            .filter(|row| row.uri == source.uri() || ingested_path(&row.uri).is_some_and(|path| path.exists()));
-        if let (Some(known), false) = (current, force) {
+            .filter(|row| row.uri == source.uri() || ingested_path(&row.uri).is_some_and(|path| path.exists()))
+            .filter(|row| !(options.with_ground_truth && lacks_ground_truth(row)));
+        if let (Some(known), false) = (current, options.force) {
             return Ok(IngestedRecording {
                 recording_id: known.recording_id.clone(),
                 name: known.name.clone(),
@@ -183,13 +188,17 @@ impl Workspace {
         let Some(row) = sink.recording else {
             return Err(Error::corrupt(source.uri(), "the reader gave no recording"));
         };
+        let mut params = json!({ "format": row.format, "force": options.force });
+        if options.with_ground_truth {
+            params["with_ground_truth"] = true.into();
+        }
         let operation = clock::operation("ingest", &self.settings().user, started)
             .input(
                 NodeRef::new(NodeKind::File, row.uri.clone())
                     .with_detail(json!({ "digest": row.digest, "size_bytes": row.size_bytes })),
             )
             .output(recording_node(&row))
-            .params(json!({ "format": row.format, "force": force }));
+            .params(params);
         self.block_on(sink.sink.into_transaction().commit(operation))?;
         Ok(IngestedRecording {
             recording_id: row.recording_id,
@@ -205,6 +214,12 @@ impl Workspace {
             error: None,
         })
     }
+}
+
+/// Does the log carry ground truth of which no rows were made?
+fn lacks_ground_truth(row: &RecordingRow) -> bool {
+    let metadata: Option<serde_json::Value> = row.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    metadata.is_some_and(|metadata| metadata["ground_truth"]["read"] == false)
 }
 
 /// A recording that could not be read.
@@ -289,4 +304,50 @@ pub(crate) fn chain(err: &dyn std::error::Error) -> String {
         cause = err.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use guideway_core::Silent;
+    use guideway_ingest::testing::{DriveOptions, drive};
+    use guideway_schema::LabelRow;
+
+    use super::*;
+
+    #[test]
+    fn ground_truth_is_added_when_asked_for_and_only_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::init(&dir.path().join("workspace")).unwrap();
+        let log = dir.path().join("drive.mcap");
+        let options = DriveOptions {
+            frames: 3,
+            ground_truth: true,
+            ..DriveOptions::default()
+        };
+        drive(&log, options).unwrap();
+        let ingest = |with_ground_truth: bool| {
+            let options = IngestOptions {
+                with_ground_truth,
+                ..IngestOptions::default()
+            };
+            let report = workspace.ingest(std::slice::from_ref(&log), &options, &Silent).unwrap();
+            (report.recordings[0].status, report.recordings[0].summary.labels)
+        };
+        let labels = || -> Vec<LabelRow> { workspace.rows("SELECT * FROM labels ORDER BY label_id").unwrap() };
+        assert_eq!(ingest(false), (Status::Added, 6));
+        assert_eq!(ingest(false), (Status::Unchanged, 6));
+        let plain = labels();
+        assert_eq!(ingest(true), (Status::Updated, 12));
+        assert_eq!(ingest(true), (Status::Unchanged, 12));
+        // What was asked for once is not taken away by asking for less.
+        assert_eq!(ingest(false), (Status::Unchanged, 12));
+        let all = labels();
+        assert_eq!(all.len(), 12);
+        assert!(all.windows(2).all(|pair| pair[0].label_id != pair[1].label_id));
+        assert!(plain.iter().all(|label| all.contains(label)));
+        let true_ones = all
+            .iter()
+            .filter(|label| label.labeler.as_deref() == Some("ground truth"));
+        assert_eq!(true_ones.count(), 6);
+    }
 }

@@ -15,6 +15,7 @@ pub(crate) fn ingest(context: &Context, args: &IngestArgs) -> Result<Outcome, Er
         format: args.format.clone(),
         images: args.images.clone(),
         force: args.force,
+        with_ground_truth: args.with_ground_truth,
     };
     let report = workspace.ingest(&args.paths, &options, &context.console)?;
     let mut grid = Grid::new(&[
