@@ -8,6 +8,29 @@ pub trait Hint {
     }
 }
 
+/// What to do about a file operation that the operating system refused. None where only a look at the disk would tell.
+///
+/// ```
+/// use std::io::{Error, ErrorKind};
+/// use guideway_core::hint::for_io;
+/// assert_eq!(for_io(&Error::from(ErrorKind::NotFound)), Some("check the path".to_owned()));
+/// ```
+pub fn for_io(err: &std::io::Error) -> Option<String> {
+    use std::io::ErrorKind;
+    let text = match err.kind() {
+        ErrorKind::NotFound => "check the path",
+        ErrorKind::PermissionDenied => "check who may read and write there",
+        ErrorKind::NotADirectory => "a part of the path is a file, not a folder",
+        ErrorKind::IsADirectory => "it is a folder; name a file",
+        ErrorKind::AlreadyExists => "something of that name is there already; move it away or name another",
+        ErrorKind::ReadOnlyFilesystem => "the disk is read-only: name a place on another one",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on the disk and run it again",
+        ErrorKind::FileTooLarge => "the file may not grow any more: raise the limit (`ulimit -f`), or use another disk",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
 /// The known name closest to a misspelt one, for "did you mean" hints. `None` when nothing is close.
 ///
 /// ```

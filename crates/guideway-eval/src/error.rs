@@ -1,6 +1,7 @@
 //! What can go wrong in an evaluation.
 
 use guideway_core::Hint;
+use guideway_core::hint::for_io;
 
 /// Which of the two sides of an evaluation something belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,8 +198,7 @@ impl Hint for EvalError {
             Self::UnknownImages { .. } => {
                 "check that both files are of the same split, and that image ids are the same type of number or text"
             }
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "check the path",
-            Self::Io { .. } => return None,
+            Self::Io { source, .. } => return for_io(source),
         };
         Some(text.to_owned())
     }

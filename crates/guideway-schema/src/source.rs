@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use guideway_core::hint::for_io;
 use guideway_core::{Hint, RecordingId, Reporter};
 use thiserror::Error;
 
@@ -97,14 +98,18 @@ pub enum SourceError {
 impl Hint for SourceError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("check the path".to_owned())
+            Self::Io { source, .. } => {
+                for_io(source).or_else(|| Some("check the disk, and that the file can be read by other programs".to_owned()))
             }
             Self::NotThisFormat { .. } => {
-                Some("name the format with --format mcap|kitti-object|kitti-tracking|coco|yolo".to_owned())
+                Some(
+                    "name a file or folder of one format, and say which with --format mcap|kitti-object|kitti-tracking|coco|yolo if it \
+                     is not found by looking"
+                        .to_owned(),
+                )
             }
             Self::Unreadable { hint, .. } => hint.clone(),
-            Self::Io { .. } | Self::Sink(_) => None,
+            Self::Sink(_) => Some("`guideway doctor` says whether the workspace is whole".to_owned()),
         }
     }
 }

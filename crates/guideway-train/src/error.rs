@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use guideway_core::Hint;
+use guideway_core::hint::for_io;
 
 /// A sample source failed: the facade wraps the store's error, a test its own.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -174,7 +175,13 @@ impl Hint for TrainError {
             Self::Weights { .. } | Self::WeightsMismatch { .. } | Self::Json { .. } => {
                 Some("the folder was changed or copied in part; train again or restore it".to_owned())
             }
-            _ => None,
+            Self::Io { source, .. } => for_io(source),
+            Self::ConfigValue { .. } | Self::ConfigSyntax { .. } => {
+                Some("`guideway docs schema detector` lists every key with its meaning and range".to_owned())
+            }
+            Self::Image { .. } => Some("leave the image out, or put it back from where it came".to_owned()),
+            Self::Device { .. } => Some("use `--device cpu`, a smaller `train.batch`, or a smaller input".to_owned()),
+            Self::Source { .. } | Self::Evaluate { .. } | Self::Loader { .. } => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use guideway_core::hint::closest;
+use guideway_core::hint::{closest, for_io};
 use guideway_core::{BBox, Hint, Reporter, Warning};
 use guideway_schema::{LabelRow, SensorRow};
 use thiserror::Error;
@@ -158,7 +158,11 @@ impl Hint for ExportError {
         match self {
             Self::NotEmpty { .. } => Some("name an empty or new folder, or replace this one with --force".to_owned()),
             Self::NotAFolder { .. } => Some("name a folder".to_owned()),
-            Self::Io { .. } | Self::Sample { .. } | Self::Json { .. } => None,
+            Self::Io { source, .. } => {
+                for_io(source).or_else(|| Some("check the disk; the target is as it was".to_owned()))
+            }
+            Self::Sample { .. } => Some("`guideway doctor --deep` says whether the dataset is whole".to_owned()),
+            Self::Json { .. } => Some("check the disk; the target is as it was".to_owned()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use guideway_core::Hint;
+use guideway_core::hint::for_io;
 use thiserror::Error;
 
 /// A log that cannot be read at all, or a place in it that cannot.
@@ -60,10 +61,7 @@ pub enum McapError {
 impl Hint for McapError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("check the path".to_owned())
-            }
-            Self::Io { .. } => None,
+            Self::Io { source, .. } => for_io(source),
             Self::Empty { .. } => Some("the recorder wrote nothing; copy the log again or leave it out".to_owned()),
             Self::NotMcap { found, .. } if found.starts_with("89 4d 43 41 50") => {
                 Some("it is an MCAP file of another version; convert it with the `mcap` tool".to_owned())
@@ -72,7 +70,10 @@ impl Hint for McapError {
             Self::Damaged { .. } => {
                 Some("ingest the log again: the index may be older than the file, or the file is damaged".to_owned())
             }
-            Self::NoSuchTopic { closest, .. } => closest.as_ref().map(|topic| format!("did you mean `{topic}`?")),
+            Self::NoSuchTopic { closest, .. } => Some(match closest {
+                Some(topic) => format!("did you mean `{topic}`?"),
+                None => "`guideway log channels RECORDING` lists the topics".to_owned(),
+            }),
         }
     }
 }

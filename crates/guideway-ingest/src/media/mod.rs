@@ -15,6 +15,7 @@ mod sniff;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use guideway_core::hint::for_io;
 use guideway_core::{Hint, uri};
 use guideway_schema::FrameRow;
 use thiserror::Error;
@@ -111,7 +112,10 @@ impl Hint for MediaError {
             }
             Self::Log { source, .. } => source.hint(),
             Self::Raw { source, .. } => source.hint(),
-            Self::Io { .. } | Self::UnknownChannel { .. } | Self::Decode { .. } => None,
+            Self::Io { source, .. } => for_io(source),
+            Self::UnknownChannel { .. } | Self::Decode { .. } => {
+                Some("the log differs from what was ingested: ingest it again with --force".to_owned())
+            }
         }
     }
 }
