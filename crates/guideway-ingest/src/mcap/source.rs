@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::mcap::records::{Channel, Record};
 use guideway_core::{IdBuilder, RecordingId, Reporter, uri};
@@ -158,17 +159,21 @@ impl Source for McapSource {
         let file = LogFile::open(&self.path).map_err(source_error)?;
         let data_crc = summary::data_crc(&file).map_err(source_error)?;
         let path = &self.path;
+        let given_up = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let hashing = std::thread::Builder::new()
                 .name("mcap-digest".to_owned())
-                .spawn_scoped(scope, move || digest(path, data_crc.map(|(end, _)| end)))
+                .spawn_scoped(scope, || digest(path, data_crc.map(|(end, _)| end), &given_up))
                 .map_err(|source| SourceError::Io {
                     path: path.clone(),
                     source,
                 })?;
             let mut builder =
                 Builder::new(&recording_id, path, self.uri(), file.size(), sink).with_ground_truth(self.with_truth);
-            read_events(&file, &mut builder, reporter)?;
+            if let Err(err) = read_events(&file, &mut builder, reporter) {
+                given_up.store(true, Ordering::Relaxed);
+                return Err(err);
+            }
             let hashed = hashing
                 .join()
                 .unwrap_or_else(|_| Err(std::io::Error::other("the digest thread failed")));
@@ -238,8 +243,8 @@ fn read_events(file: &LogFile, builder: &mut Builder<'_>, reporter: &dyn Reporte
     }
 }
 
-/// BLAKE3 of a file, and the CRC-32 of its first `crc_end` bytes where one is asked for.
-fn digest(path: &Path, crc_end: Option<u64>) -> std::io::Result<(String, Option<u32>)> {
+/// BLAKE3 of a file, and the CRC-32 of its first `crc_end` bytes where one is asked for. Of no use once the log is given up.
+fn digest(path: &Path, crc_end: Option<u64>, given_up: &AtomicBool) -> std::io::Result<(String, Option<u32>)> {
     let mut file = std::fs::File::open(path)?;
     let mut block = vec![0u8; 1 << 20];
     let mut hasher = blake3::Hasher::new();
@@ -247,7 +252,7 @@ fn digest(path: &Path, crc_end: Option<u64>) -> std::io::Result<(String, Option<
     let mut left = crc_end.unwrap_or(0);
     loop {
         let got = file.read(&mut block)?;
-        if got == 0 {
+        if got == 0 || given_up.load(Ordering::Relaxed) {
             break;
         }
         hasher.update(&block[..got]);
