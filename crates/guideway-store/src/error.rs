@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use guideway_core::Hint;
+use guideway_core::hint::for_io;
 use guideway_schema::{SchemaError, VersionError};
 use thiserror::Error;
 
@@ -217,6 +218,18 @@ pub enum StoreError {
         /// What was meant, perhaps.
         closest: Option<String>,
     },
+    /// Several things answer to what was asked for.
+    #[error("`{name}` could be any of {count} {what}s: {examples}")]
+    Ambiguous {
+        /// `model`, `recording`, `thing`, ….
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+        /// How many answer to it.
+        count: usize,
+        /// The first digits of the ids of some of them, and their names.
+        examples: String,
+    },
     /// A row beyond the end of a dataset.
     #[error("row {row} of dataset `{name}` was asked for, which has {len} rows")]
     RowOutOfRange {
@@ -344,21 +357,43 @@ impl Hint for StoreError {
                 Some("split by recording, so that near-identical frames do not leak into validation".to_owned())
             }
             Self::EmptyDataset { .. } => Some("the query selects no frames; run it with `guideway query`".to_owned()),
-            Self::NotFound {
-                closest: Some(closest), ..
-            } => Some(format!("did you mean `{closest}`?")),
-            Self::NotFound { what, .. } => match *what {
-                "split" => Some("`guideway dataset show NAME` lists its splits".to_owned()),
-                "dataset" => Some("`guideway dataset ls` lists them".to_owned()),
-                "model" => Some("`guideway model ls` lists them".to_owned()),
-                _ => None,
-            },
+            Self::NotFound { what, closest, .. } => {
+                let list = match *what {
+                    "split" => "`guideway dataset show NAME` lists its splits",
+                    "dataset" => "`guideway dataset ls` lists them",
+                    "model" => "`guideway model ls` lists them",
+                    "recording" => "`guideway log ls` lists them",
+                    "evaluation" => "`guideway eval ls` lists them",
+                    "run" => "`guideway query \"SELECT run_id, kind, name FROM runs\"` lists them",
+                    _ => "`log ls`, `dataset ls`, `model ls` and `eval ls` list what there is",
+                };
+                Some(match closest {
+                    Some(closest) => format!("did you mean `{closest}`? {list}"),
+                    None => list.to_owned(),
+                })
+            }
+            Self::Ambiguous { .. } => Some("give the id instead of the name, or more of its digits".to_owned()),
             Self::Exists { .. } | Self::BadName { .. } => Some("choose another name".to_owned()),
             Self::SqlSyntax { .. } => Some(
                 "a query is one SELECT; `guideway tables` lists the tables, `guideway tables NAME` its columns"
                     .to_owned(),
             ),
-            _ => None,
+            Self::Io { source, .. } => {
+                for_io(source).or_else(|| Some("check the disk; `guideway doctor` says whether all is whole".to_owned()))
+            }
+            Self::Catalog { .. } | Self::Migrate { .. } => Some(
+                "check that the disk has room and that the data folder can be written to; `guideway doctor` says whether all \
+                 is whole"
+                    .to_owned(),
+            ),
+            Self::Table { .. } | Self::Arrow { .. } | Self::WriterStopped { .. } => Some(
+                "nothing half-written is visible; check that the disk has room, and run `guideway doctor`".to_owned(),
+            ),
+            Self::BadSample { .. } => Some("leave the frame out of the query, or ingest its recording again".to_owned()),
+            Self::RowOutOfRange { .. } => Some("rows are counted from 0".to_owned()),
+            Self::Json { .. } | Self::BadDataset { .. } => Some("`guideway doctor --deep` says what is damaged".to_owned()),
+            Self::Sql { .. } => Some("`guideway tables NAME` lists the columns of a table with their types".to_owned()),
+            Self::Rows(_) | Self::Thread { .. } | Self::NoRuntime { .. } => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::error::{Result, StoreError};
+use crate::find::{Entry, Named};
 use crate::registry::parse;
 use crate::sample::{Sample, from_batch, sample_schema};
 use crate::store::Store;
@@ -120,6 +121,28 @@ impl DatasetInfo {
         .map(|_| ())
     }
 
+    /// The rows of a split.
+    pub fn rows(&self, split: &str) -> Option<Range<u64>> {
+        let split = self.splits.iter().find(|info| info.name == split)?;
+        Some(split.first_row..split.first_row + split.frames)
+    }
+}
+
+impl Named for DatasetInfo {
+    fn id(&self) -> &str {
+        &self.dataset_id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Entry for DatasetInfo {
+    const WHAT: &'static str = "dataset";
+    const ALL: &'static str = "SELECT * FROM datasets ORDER BY name";
+    const ONE: &'static str = "SELECT * FROM datasets WHERE name = ?1 OR dataset_id = ?1";
+
     fn read(row: &SqliteRow) -> Result<Self> {
         let failed = || StoreError::catalog("read");
         Ok(Self {
@@ -135,51 +158,25 @@ impl DatasetInfo {
             manifest: parse(row, "manifest")?,
         })
     }
-
-    /// The rows of a split.
-    pub fn rows(&self, split: &str) -> Option<Range<u64>> {
-        let split = self.splits.iter().find(|info| info.name == split)?;
-        Some(split.first_row..split.first_row + split.frames)
-    }
 }
 
 impl Store {
     /// Every frozen dataset, by name.
     pub async fn datasets(&self) -> Result<Vec<DatasetInfo>> {
-        sqlx::query("SELECT * FROM datasets ORDER BY name")
-            .fetch_all(&self.inner.catalog.pool)
-            .await
-            .map_err(StoreError::catalog("read"))?
-            .iter()
-            .map(DatasetInfo::read)
-            .collect()
+        self.entries().await
     }
 
-    /// What the catalog says about the dataset with this name or id; none if there is none.
+    /// What the catalog says about the dataset with this name or whole id; none if there is none.
     pub async fn find_dataset(&self, name_or_id: &str) -> Result<Option<DatasetInfo>> {
-        sqlx::query("SELECT * FROM datasets WHERE name = ?1 OR dataset_id = ?1")
-            .bind(name_or_id)
-            .fetch_optional(&self.inner.catalog.pool)
-            .await
-            .map_err(StoreError::catalog("read"))?
-            .as_ref()
-            .map(DatasetInfo::read)
-            .transpose()
+        self.find_entry(name_or_id).await
     }
 
-    /// Opens the frozen dataset with this name or id.
+    /// Opens the frozen dataset with this name, id, or first four or more digits of an id.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], with the closest name.
-    pub async fn dataset(&self, name_or_id: &str) -> Result<Dataset> {
-        let Some(info) = self.find_dataset(name_or_id).await? else {
-            let names: Vec<String> = self.datasets().await?.into_iter().map(|info| info.name).collect();
-            return Err(StoreError::NotFound {
-                what: "dataset",
-                name: name_or_id.to_owned(),
-                closest: closest(name_or_id, names.iter().map(String::as_str)).map(str::to_owned),
-            });
-        };
+    /// [`StoreError::NotFound`], with the closest name; [`StoreError::Ambiguous`].
+    pub async fn dataset(&self, asked: &str) -> Result<Dataset> {
+        let info: DatasetInfo = self.entry(asked).await?;
         let lance = self.open_frozen(&info).await?;
         Ok(Dataset {
             store: self.clone(),

@@ -39,8 +39,8 @@
 //! | freezing | [`Store::begin_dataset`], [`DatasetWriter`] |
 //! | reading frozen data | [`Store::dataset`], [`Dataset`] |
 //! | catalog | [`ModelRecord`], [`RunRecord`], [`DatasetInfo`] |
-//! | lineage | [`Operation`], [`Store::trace`] |
-//! | health | [`Store::doctor`], [`Store::compact`] |
+//! | lineage | [`Operation`], [`Store::resolve`], [`Store::trace`] |
+//! | health | [`Store::doctor`], [`Store::compact`], [`Store::compact_crowded`] |
 
 // The table engine's futures nest deeper than the compiler's default limit.
 #![recursion_limit = "512"]
@@ -52,6 +52,7 @@ mod doctor;
 mod durable;
 mod error;
 mod export;
+mod find;
 mod freeze;
 mod frozen;
 mod lineage;
@@ -70,6 +71,7 @@ mod transaction;
 pub use diff::{ChangedLabel, Changes, DatasetDiff, MovedFrame};
 pub use doctor::{Check, DoctorOptions, DoctorReport, Status};
 pub use error::{Result, StoreError};
+pub use find::{Named, pick};
 pub use freeze::{DatasetSpec, DatasetWriter, Frozen};
 pub use frozen::{Columns, Dataset, DatasetInfo, DatasetManifest, ParentRecording, SplitInfo};
 pub use lineage::{NodeKind, NodeRef, Operation};

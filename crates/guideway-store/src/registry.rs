@@ -1,11 +1,11 @@
 //! Models and runs in the catalog.
 
-use guideway_core::hint::closest;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::error::{Result, StoreError};
+use crate::find::{Entry, Named};
 use crate::frozen::DatasetInfo;
 use crate::lineage::{NodeKind, NodeRef};
 use crate::store::Store;
@@ -116,6 +116,12 @@ impl ModelRecord {
         .await
         .map(|_| ())
     }
+}
+
+impl Entry for ModelRecord {
+    const WHAT: &'static str = "model";
+    const ALL: &'static str = "SELECT * FROM models ORDER BY name";
+    const ONE: &'static str = "SELECT * FROM models WHERE name = ?1 OR model_id = ?1";
 
     fn read(row: &SqliteRow) -> Result<Self> {
         let failed = || StoreError::catalog("read");
@@ -157,6 +163,13 @@ impl RunRecord {
         .await
         .map(|_| ())
     }
+}
+
+impl Entry for RunRecord {
+    const WHAT: &'static str = "run";
+    const ALL: &'static str = "SELECT * FROM runs ORDER BY started_ns, run_id";
+    const ONE: &'static str = "SELECT * FROM runs WHERE run_id = ?1 OR name = ?1
+                               ORDER BY run_id = ?1 DESC, started_ns DESC, run_id LIMIT 1";
 
     fn read(row: &SqliteRow) -> Result<Self> {
         let failed = || StoreError::catalog("read");
@@ -181,72 +194,61 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &st
     serde_json::from_str(&text).map_err(StoreError::json("read JSON from the catalog"))
 }
 
+impl Named for ModelRecord {
+    fn id(&self) -> &str {
+        &self.model_id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for RunRecord {
+    fn id(&self) -> &str {
+        &self.run_id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Store {
     /// Every model, by name.
     pub async fn models(&self) -> Result<Vec<ModelRecord>> {
-        sqlx::query("SELECT * FROM models ORDER BY name")
-            .fetch_all(&self.inner.catalog.pool)
-            .await
-            .map_err(StoreError::catalog("read"))?
-            .iter()
-            .map(ModelRecord::read)
-            .collect()
+        self.entries().await
     }
 
-    /// The model with this name or id.
+    /// The model with this name or whole id; none if there is none.
+    pub async fn find_model(&self, name_or_id: &str) -> Result<Option<ModelRecord>> {
+        self.find_entry(name_or_id).await
+    }
+
+    /// The model with this name, id, or first four or more digits of an id.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], with the closest name.
-    pub async fn model(&self, name_or_id: &str) -> Result<ModelRecord> {
-        let row = sqlx::query("SELECT * FROM models WHERE name = ?1 OR model_id = ?1")
-            .bind(name_or_id)
-            .fetch_optional(&self.inner.catalog.pool)
-            .await
-            .map_err(StoreError::catalog("read"))?;
-        if let Some(row) = row {
-            return ModelRecord::read(&row);
-        }
-        let names: Vec<String> = self.models().await?.into_iter().map(|model| model.name).collect();
-        Err(StoreError::NotFound {
-            what: "model",
-            name: name_or_id.to_owned(),
-            closest: closest(name_or_id, names.iter().map(String::as_str)).map(str::to_owned),
-        })
+    /// [`StoreError::NotFound`], with the closest name; [`StoreError::Ambiguous`].
+    pub async fn model(&self, asked: &str) -> Result<ModelRecord> {
+        self.entry(asked).await
     }
 
     /// Every run, in the order of their beginning.
     pub async fn runs(&self) -> Result<Vec<RunRecord>> {
-        sqlx::query("SELECT * FROM runs ORDER BY started_ns, run_id")
-            .fetch_all(&self.inner.catalog.pool)
-            .await
-            .map_err(StoreError::catalog("read"))?
-            .iter()
-            .map(RunRecord::read)
-            .collect()
+        self.entries().await
     }
 
-    /// The run with this id or, for the latest of its kind, this name.
+    /// The run with this id or, for the latest of its kind, this name; none if there is none.
+    pub async fn find_run(&self, name_or_id: &str) -> Result<Option<RunRecord>> {
+        self.find_entry(name_or_id).await
+    }
+
+    /// The run with this id or, for the latest of its kind, this name, or with an id that begins so.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], with the closest name.
-    pub async fn run(&self, name_or_id: &str) -> Result<RunRecord> {
-        let row = sqlx::query(
-            "SELECT * FROM runs WHERE run_id = ?1 OR name = ?1 ORDER BY run_id = ?1 DESC, started_ns DESC, run_id LIMIT 1",
-        )
-        .bind(name_or_id)
-        .fetch_optional(&self.inner.catalog.pool)
-        .await
-        .map_err(StoreError::catalog("read"))?;
-        if let Some(row) = row {
-            return RunRecord::read(&row);
-        }
-        let runs = self.runs().await?;
-        let known = runs.iter().flat_map(|run| [run.name.as_str(), run.run_id.as_str()]);
-        Err(StoreError::NotFound {
-            what: "run",
-            name: name_or_id.to_owned(),
-            closest: closest(name_or_id, known).map(str::to_owned),
-        })
+    /// [`StoreError::NotFound`], with the closest name; [`StoreError::Ambiguous`].
+    pub async fn run(&self, asked: &str) -> Result<RunRecord> {
+        self.entry(asked).await
     }
 
     /// Notes that a run has begun, or how it stands, without a lineage record: long runs do not hold the writer's lock. The

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guideway_core::hint::closest;
 use guideway_schema::Table;
 use serde_json::{Value, json};
 
@@ -335,7 +334,7 @@ impl Store {
             }
         }
         for id in missing(walk, NodeKind::Run) {
-            if let Ok(run) = self.run(&id).await {
+            if let Some(run) = self.find_run(&id).await? {
                 found.push((
                     (NodeKind::Run, run.run_id),
                     json!({ "name": run.name, "kind": run.kind }),
@@ -426,51 +425,6 @@ impl Store {
             if rows > 0 {
                 found.push(info);
             }
-        }
-        Ok(found)
-    }
-
-    /// The nodes that a user may mean by a name: of a model, dataset, run or recording, the id of any of these or of a
-    /// frame, or the URI of a recording. Several when the name is ambiguous.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`], with the closest name, when there is none.
-    pub async fn resolve(&self, name: &str) -> Result<Vec<NodeRef>> {
-        let mut found = Vec::new();
-        let mut known: Vec<String> = Vec::new();
-        for model in self.models().await? {
-            if model.name == name || model.model_id == name {
-                found.push(NodeRef::new(NodeKind::Model, model.model_id));
-            }
-            known.push(model.name);
-        }
-        for info in self.datasets().await? {
-            if info.name == name || info.dataset_id == name {
-                found.push(NodeRef::new(NodeKind::Dataset, info.dataset_id));
-            }
-            known.push(info.name);
-        }
-        for run in self.runs().await? {
-            if run.name == name || run.run_id == name {
-                found.push(NodeRef::new(NodeKind::Run, run.run_id));
-            }
-            known.push(run.name);
-        }
-        for row in self.recordings().await? {
-            if row.name == name || row.recording_id == name || row.uri == name {
-                found.push(NodeRef::new(NodeKind::Recording, row.recording_id));
-            }
-            known.push(row.name);
-        }
-        if found.is_empty() && self.recording_of_frame(name).await?.is_some() {
-            found.push(NodeRef::new(NodeKind::Frame, name));
-        }
-        if found.is_empty() {
-            return Err(StoreError::NotFound {
-                what: "model, dataset, run, recording or frame",
-                name: name.to_owned(),
-                closest: closest(name, known.iter().map(String::as_str)).map(str::to_owned),
-            });
         }
         Ok(found)
     }
