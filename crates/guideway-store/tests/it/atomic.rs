@@ -1,10 +1,11 @@
 //! Commits are whole or not at all.
 
+use futures::StreamExt as _;
 use guideway_core::Hint as _;
 use guideway_schema::{Sink as _, Table};
 use guideway_store::{Operation, Store, StoreError};
 
-use crate::support::{Outcome, frame_rows, ingest, number, push_recording, recording_id, workspace};
+use crate::support::{Outcome, frame_rows, ingest, label_rows, number, push_recording, recording_id, workspace};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_becomes_visible_at_once() -> Outcome {
@@ -188,4 +189,58 @@ async fn many_rows_go_out_in_parts_and_compact_again() -> Outcome {
             > 10
     );
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crowded_tables_are_compacted_and_no_others() -> Outcome {
+    let (_dir, store) = workspace().await?;
+    for recording in 0..6 {
+        ingest(&store, recording, 3).await?;
+    }
+    let mut write = store.begin().await?;
+    write.push(label_rows(9, 1).into()).await?;
+    write.commit(Operation::new("labels")).await?;
+    let everything = "SELECT * FROM frames ORDER BY frame_id";
+    let before = store.sql(everything).await?.pretty().await?;
+    let versions = store.table_versions().await?;
+    assert!(store.compact_crowded(Operation::new("compact"), 7).await?.is_empty());
+    assert_eq!(store.table_versions().await?, versions, "nothing is crowded");
+
+    let reader = Store::open(store.root()).await?;
+    let mut slow = reader.sql(everything).await?;
+    let done = store.compact_crowded(now("compact"), 6).await?;
+    assert_eq!(
+        done.iter()
+            .map(|table| (table.table.as_str(), table.fragments_before, table.fragments_after))
+            .collect::<Vec<_>>(),
+        [("labels", 7, 1)]
+    );
+    let done = store.compact_crowded(now("compact"), 5).await?;
+    assert_eq!(
+        done.iter().map(|table| table.table.as_str()).collect::<Vec<_>>(),
+        ["recordings", "sensors", "frames"]
+    );
+    assert_eq!(store.sql(everything).await?.pretty().await?, before);
+    // The files of a reader who is in the middle of something are still there.
+    let mut rows = 0;
+    while let Some(batch) = slow.next().await {
+        rows += batch?.num_rows();
+    }
+    assert_eq!(rows, 18);
+    let files = || std::fs::read_dir(store.root().join("tables/frames.lance/data")).map(Iterator::count);
+    assert!(files()? > 1, "files of the last hour stay");
+    store.compact(Operation::new("compact")).await?;
+    assert_eq!(files()?, 1);
+    assert!(store.compact_crowded(now("compact"), 1).await?.is_empty());
+    assert_eq!(store.sql(everything).await?.pretty().await?, before);
+    Ok(())
+}
+
+/// An operation that begins now, as the table engine's own stamps do.
+fn now(kind: &str) -> Operation {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Operation {
+        started_ns: since.map_or(0, |since| since.as_nanos() as i64),
+        ..Operation::new(kind)
+    }
 }
