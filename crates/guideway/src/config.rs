@@ -19,6 +19,7 @@ pub const NEW_PROJECT_FILE: &str = "\
 # data = \"data\"              # tables, frozen datasets, models and the catalog; relative to this file
 # device = \"cpu\"             # where to train and predict: cpu, cuda or wgpu
 # query_memory_mb = 2048     # memory that a query may use before it spills to disk
+# compact_above = 64         # an ingest merges the small files of a table that has more of them; 0: never
 ";
 
 /// What a project file (`guideway.toml`) or the user's file may hold. Every key is optional.
@@ -31,6 +32,8 @@ pub struct ConfigFile {
     pub device: Option<String>,
     /// Memory that a query may use before it spills to disk, in MB. Default: 2048.
     pub query_memory_mb: Option<u64>,
+    /// An ingest merges the small files of a table that has more of them than this; 0 turns it off. Default: 64.
+    pub compact_above: Option<u64>,
     /// Extra class names: a TOML or JSON file of mappings from data sets' names to classes, relative to the project file.
     pub taxonomy: Option<PathBuf>,
     /// Name recorded as the person behind an operation. Default: the environment variable `USER`.
@@ -104,6 +107,8 @@ pub struct Settings {
     pub device: String,
     /// Memory for queries, MB.
     pub query_memory_mb: u64,
+    /// Small files of a table above which an ingest merges them; never when `None`.
+    pub compact_above: Option<usize>,
     /// File of extra class names.
     pub taxonomy: Option<PathBuf>,
     /// The person behind operations.
@@ -168,6 +173,7 @@ impl Settings {
             &|f| f.query_memory_mb.map(|mb| mb.to_string()),
             "2048",
         );
+        let (compact, compact_origin) = pick("compact_above", None, &|f| f.compact_above.map(|n| n.to_string()), "64");
         let taxonomy = pick("taxonomy", None, &|f| path(&f.taxonomy), "").0;
         let default_user = env("USER").unwrap_or_else(|| "unknown".to_owned());
         let user = pick("user", Some("GUIDEWAY_USER"), &|f| f.user.clone(), &default_user).0;
@@ -180,10 +186,16 @@ impl Settings {
                 message: format!("`{memory}` is not a number of megabytes of at least 64"),
                 origin: memory_origin,
             })?;
+        let compact_above = compact.parse::<usize>().map_err(|err| ErrorKind::Setting {
+            key: "compact_above".to_owned(),
+            message: format!("`{compact}` is not a number of files: {err}"),
+            origin: compact_origin,
+        })?;
         Ok(Self {
             data: workspace.join(data),
             device,
             query_memory_mb,
+            compact_above: (compact_above > 0).then_some(compact_above),
             taxonomy: (!taxonomy.is_empty()).then(|| workspace.join(taxonomy)),
             user,
             origins,
@@ -203,7 +215,7 @@ impl Settings {
 }
 
 /// The keys of a [`ConfigFile`].
-const KNOWN: [&str; 5] = ["data", "device", "query_memory_mb", "taxonomy", "user"];
+const KNOWN: [&str; 6] = ["data", "device", "query_memory_mb", "compact_above", "taxonomy", "user"];
 
 fn read_file(path: &Path, unknown: &mut Vec<String>) -> Result<ConfigFile, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
@@ -245,6 +257,13 @@ mod tests {
         assert_eq!(project.device, "wgpu");
         let user = settings("device = 'wgpu'", Some("device = 'cuda'"), &[]).unwrap();
         assert_eq!(user.device, "cuda");
+        assert_eq!(
+            (
+                plain.compact_above,
+                settings("compact_above = 0", None, &[]).unwrap().compact_above
+            ),
+            (Some(64), None)
+        );
         let env = settings(
             "device = 'wgpu'",
             Some("device = 'cuda'"),

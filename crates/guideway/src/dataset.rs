@@ -145,7 +145,7 @@ impl Workspace {
     /// Freezes the frames that a query selects, with their media, labels and splits, as an immutable version.
     ///
     /// The same query, options and tables give the same hash; freezing the same content under the same name again changes
-    /// nothing, other content under a name that is taken is refused.
+    /// nothing, other content under a name that is taken is refused. [`Interrupt`](crate::Interrupt) ends it with nothing kept.
     pub fn freeze(
         &self,
         name: &str,
@@ -205,9 +205,13 @@ impl Workspace {
         let mut writer = self.block_on(self.store().begin_dataset(spec))?;
         let mut media = MediaReader::default();
         for part in order.chunks(LOOKUP_FRAMES) {
-            let frames = self.frames_of(part)?;
+            let frames = self.frames_by_id(frame_ids(part))?;
             let mut labels = self.labels_of(part, &classes)?;
             for few in by_media_size(part, &frames) {
+                self.stop_here(
+                    || format!("nothing of dataset `{name}` is kept, and its name is free"),
+                    "freeze it again: the same query and seed give the same dataset",
+                )?;
                 for sample in samples(few, &frames, &mut labels, &mut media, reporter)? {
                     self.block_on(writer.push(sample))?;
                     task.advance(1);
@@ -329,24 +333,26 @@ impl Workspace {
         Ok(())
     }
 
-    /// The frames of a query, each once.
-    fn select(&self, sql: &str, reporter: &dyn Reporter) -> Result<Vec<Selected>, Error> {
+    /// A query that is to select frames, without what ends a statement, and the columns that it yields.
+    pub(crate) fn frame_query<'q>(&self, sql: &'q str) -> Result<(&'q str, Vec<String>), Error> {
         let inner = sql.trim().trim_end_matches(';');
         let mut probe = self.query(inner)?;
-        let columns: Vec<String> = probe
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect();
+        let schema = probe.schema();
+        let columns: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         if !columns.iter().any(|column| column == "frame_id") {
             return Err(Error::usage(
                 format!("the query yields {}, not frame_id", columns.join(", ")),
                 "select the column frame_id of the table frames, labels, predictions or events".to_owned(),
             ));
         }
-        let has_split = columns.iter().any(|column| column == "split");
         drop(probe.next_batch()?);
+        Ok((inner, columns))
+    }
+
+    /// The frames of a query, each once.
+    fn select(&self, sql: &str, reporter: &dyn Reporter) -> Result<Vec<Selected>, Error> {
+        let (inner, columns) = self.frame_query(sql)?;
+        let has_split = columns.iter().any(|column| column == "split");
         let split = if has_split {
             "CAST(q.split AS VARCHAR)"
         } else {
@@ -408,7 +414,7 @@ impl Workspace {
         for part in order.chunks(LOOKUP_FRAMES) {
             let sql = format!(
                 "SELECT DISTINCT class, 1 FROM labels WHERE NOT is_ignored AND frame_id IN ({})",
-                ids(part)
+                ids(frame_ids(part))
             );
             found.extend(self.counts(&sql)?.into_iter().map(|(class, _)| class));
         }
@@ -440,8 +446,12 @@ impl Workspace {
         Ok(rows.into_iter().map(|row| (row.sensor_id.clone(), row)).collect())
     }
 
-    fn frames_of(&self, part: &[(String, String)]) -> Result<BTreeMap<String, FrameRow>, Error> {
-        let rows: Vec<FrameRow> = self.rows(&format!("SELECT * FROM frames WHERE frame_id IN ({})", ids(part)))?;
+    /// The rows of some frames, by id.
+    pub(crate) fn frames_by_id<'a>(
+        &self,
+        frame_ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, FrameRow>, Error> {
+        let rows: Vec<FrameRow> = self.rows(&format!("SELECT * FROM frames WHERE frame_id IN ({})", ids(frame_ids)))?;
         Ok(rows.into_iter().map(|row| (row.frame_id.clone(), row)).collect())
     }
 
@@ -450,7 +460,10 @@ impl Workspace {
         part: &[(String, String)],
         classes: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, Vec<SampleLabel>>, Error> {
-        let rows: Vec<LabelRow> = self.rows(&format!("SELECT * FROM labels WHERE frame_id IN ({})", ids(part)))?;
+        let rows: Vec<LabelRow> = self.rows(&format!(
+            "SELECT * FROM labels WHERE frame_id IN ({})",
+            ids(frame_ids(part))
+        ))?;
         let mut labels: BTreeMap<String, Vec<SampleLabel>> = BTreeMap::new();
         // What is to be ignored stays, whatever it is called: it must not be learnt as background.
         for row in rows
@@ -692,9 +705,13 @@ fn export_sample(sample: Sample, format: export::ExportFormat, cameras: &BTreeMa
     }
 }
 
+fn frame_ids(part: &[(String, String)]) -> impl Iterator<Item = &str> {
+    part.iter().map(|(_, id)| id.as_str())
+}
+
 /// Ids as a list of SQL literals.
-fn ids(part: &[(String, String)]) -> String {
-    let quoted: Vec<String> = part.iter().map(|(_, id)| quote(id)).collect();
+fn ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = ids.into_iter().map(quote).collect();
     quoted.join(",")
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use guideway_core::hint::for_io;
 use guideway_core::{Hint, exit};
+use guideway_schema::{SinkError, SourceError};
+use guideway_store::StoreError;
 use thiserror::Error as ThisError;
 
 /// An error of any use case.
@@ -70,27 +73,23 @@ pub enum ErrorKind {
         /// What to do.
         hint: String,
     },
-    /// A name or id that is not in the workspace.
+    /// The work was stopped on request.
+    #[error("interrupted: {message}")]
+    Interrupted {
+        /// What was done and is kept.
+        message: String,
+        /// How to go on.
+        hint: String,
+    },
+    /// A name that is not in the workspace.
     #[error("there is no {kind} `{name}` in this workspace")]
     NotFound {
-        /// `recording`, `dataset`, `model`, ….
+        /// `channel`, `table`, `schema`.
         kind: &'static str,
         /// What was asked for.
         name: String,
         /// What to do.
         hint: String,
-    },
-    /// A prefix that several ids share.
-    #[error("`{name}` could be any of {count} {kind}s: {examples}")]
-    Ambiguous {
-        /// `recording`, `model`, ….
-        kind: &'static str,
-        /// What was asked for.
-        name: String,
-        /// How many match.
-        count: usize,
-        /// Some of them.
-        examples: String,
     },
     /// A query, a split or a pattern matched nothing.
     #[error("{message}")]
@@ -245,6 +244,7 @@ impl Error {
         match self.kind() {
             ErrorKind::Usage { .. } => exit::USAGE,
             ErrorKind::NothingSelected { .. } => exit::NOTHING_SELECTED,
+            ErrorKind::Interrupted { .. } => exit::INTERRUPTED,
             _ => exit::FAILED,
         }
     }
@@ -258,28 +258,33 @@ impl Hint for Error {
             }
             ErrorKind::Config { .. } => Some("`guideway config show` lists the settings and their defaults".to_owned()),
             ErrorKind::Usage { hint, .. } | ErrorKind::NothingSelected { hint, .. } => hint.clone(),
-            ErrorKind::NotFound { hint, .. } | ErrorKind::Failed { hint, .. } => Some(hint.clone()),
-            ErrorKind::Ambiguous { .. } => Some("give more digits of the id".to_owned()),
+            ErrorKind::NotFound { hint, .. } | ErrorKind::Failed { hint, .. } | ErrorKind::Interrupted { hint, .. } => {
+                Some(hint.clone())
+            }
             ErrorKind::Straddle { .. } => {
                 Some("leave out --group-by frame, or let the query put whole recordings into one split".to_owned())
             }
             ErrorKind::Corrupt { .. } => Some("`guideway doctor --deep` says what else is damaged".to_owned()),
-            ErrorKind::Source(err) => err.hint(),
+            ErrorKind::Source(err) => match err {
+                // The store's own words help more than what a reader can say about it.
+                SourceError::Sink(SinkError(cause)) => cause
+                    .downcast_ref::<StoreError>()
+                    .map_or_else(|| err.hint(), Hint::hint),
+                _ => err.hint(),
+            },
             ErrorKind::Store(err) => err.hint(),
             ErrorKind::Train(err) => err.hint(),
-            ErrorKind::DetectorFile { source, .. } => Some(source.hint().unwrap_or_else(|| {
-                "change it there; `guideway docs schema detector` lists every key with its meaning".to_owned()
-            })),
+            ErrorKind::DetectorFile { source, .. } => source.hint(),
             ErrorKind::Setting { .. } => Some("change it there, or remove it for the default".to_owned()),
             ErrorKind::Eval(err) => err.hint(),
             ErrorKind::Log(err) => err.hint(),
             ErrorKind::Media(err) => err.hint(),
             ErrorKind::Export(err) => err.hint(),
-            ErrorKind::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("check the path".to_owned())
+            ErrorKind::Io { source, .. } => {
+                for_io(source).or_else(|| Some("check that the folder can be written to and has room".to_owned()))
             }
-            ErrorKind::Io { .. } => Some("check that the folder can be written to and has room".to_owned()),
-            _ => None,
+            ErrorKind::Output { source } => for_io(source).or_else(|| Some("check where stdout goes".to_owned())),
+            ErrorKind::Plot { .. } => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use guideway_eval::coco::{
 };
 use guideway_eval::events::{Event, EventParams, find_events};
 use guideway_schema::{EventRow, MetricRow, PredictionRow};
-use guideway_store::{Columns, Dataset, NodeKind, NodeRef, RunRecord, Sample, StoreError};
+use guideway_store::{Columns, Dataset, NodeKind, NodeRef, RunRecord, Sample, pick};
 use guideway_train::Prediction;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,8 +18,8 @@ use serde_json::json;
 use crate::clock;
 use crate::dataset::dataset_node;
 use crate::error::Error;
-use crate::logs::pick;
 use crate::plot::{ConfusionPlot, LinePlot, Series, write_atomic};
+use crate::predict::is_query;
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 
@@ -262,15 +262,23 @@ impl Workspace {
     ) -> Result<EvalReport, Error> {
         let started = clock::now_ns();
         let model = self.model_record(model)?;
+        if is_query(on) {
+            return Err(Error::usage(
+                "an evaluation is done on a frozen dataset, whose labels do not change, not on a query",
+                "freeze what the query selects: `guideway dataset freeze NAME --from \"SELECT …\"`".to_owned(),
+            ));
+        }
         let (dataset, rows) = self.dataset_split(on)?;
         let (predict_run_id, ..) = self.predict_run(&model, on, device, reporter)?;
         let run_id: String = IdBuilder::new("run").text("eval").text(&predict_run_id).finish();
         let folder = self.run_dir(&run_id);
-        match self.block_on(self.store().run(&run_id)) {
-            Ok(run) if run.status == "done" => return self.evaluation(&run_id),
-            Ok(_) | Err(StoreError::NotFound { .. }) => {}
-            Err(err) => return Err(err.into()),
+        if self.is_done(&run_id)? {
+            return self.evaluation(&run_id);
         }
+        self.stop_here(
+            || format!("the predictions on {on} are stored, the evaluation is not"),
+            "run it again: the predictions are not made twice",
+        )?;
         let task = reporter.begin("Evaluating", None, "steps");
         let case = self.case(&dataset, &rows, &predict_run_id)?;
         let accumulated = case.matches.accumulate(None)?;
@@ -461,18 +469,9 @@ impl Workspace {
     }
 
     fn eval_run(&self, run: &str) -> Result<RunRecord, Error> {
-        let runs = self.block_on(self.store().runs())?;
-        let found: Vec<RunRecord> = runs
-            .into_iter()
-            .filter(|record| record.kind == "eval" && record.run_id.starts_with(run))
-            .collect();
-        pick(
-            "evaluation",
-            run,
-            found,
-            |record| format!("{} {}", record.run_id, record.name),
-            || Ok("`guideway eval ls` lists them".to_owned()),
-        )
+        let mut runs = self.block_on(self.store().runs())?;
+        runs.retain(|record| record.kind == "eval");
+        Ok(pick("evaluation", run, runs)?)
     }
 
     fn read_report(&self, run_id: &str) -> Result<EvalReport, Error> {

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use guideway_core::{Hint as _, RecordingId, Reporter, Task, Warning};
 use guideway_ingest::{DiscoverOptions, Format, discover_with};
-use guideway_schema::{IngestSummary, RecordingRow, Rows, Sink, SinkError, Source};
-use guideway_store::{BlockingSink, NodeKind, NodeRef};
+use guideway_schema::{IngestSummary, RecordingRow, Rows, Sink, SinkError, Source, SourceError};
+use guideway_store::{BlockingSink, Compacted, NodeKind, NodeRef};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::clock;
 use crate::dataset::ingested_path;
 use crate::error::{Error, ErrorKind};
+use crate::interrupt::{Interrupt, Stopped};
 use crate::taxonomy::ClassNames;
 use crate::workspace::{Workspace, quote};
 
@@ -68,6 +69,10 @@ pub struct IngestedRecording {
 pub struct IngestReport {
     /// The recordings, in the order found.
     pub recordings: Vec<IngestedRecording>,
+    /// How many were not read, or not to their end, since the ingest was interrupted: nothing of them was kept.
+    pub not_read: u64,
+    /// The tables whose small files were merged, once for each time.
+    pub compacted: Vec<Compacted>,
 }
 
 impl Workspace {
@@ -75,7 +80,10 @@ impl Workspace {
     ///
     /// Each recording is one transaction: after a kill, those reported so far are there whole, and the same call goes on
     /// with the rest. A recording that cannot be read does not stop the others. Paths are all looked at before anything is
-    /// read, so that a misspelt one costs nothing.
+    /// read, so that a misspelt one costs nothing. [`Interrupt`](crate::Interrupt) ends it at once; the recordings that were
+    /// read by then are kept.
+    ///
+    /// Each recording makes a file in every table, so tables with too many of them (the setting `compact_above`) are compacted.
     pub fn ingest(
         &self,
         paths: &[PathBuf],
@@ -114,18 +122,30 @@ impl Workspace {
         let total: u64 = sources.iter().map(|source| source.size_bytes()).sum();
         let task = reporter.begin("Ingesting", Some(total), "B");
         for mut source in sources {
+            if self.interrupt().is_requested() {
+                report.not_read += 1;
+                continue;
+            }
             task.note(&source.uri());
             let uri = source.uri();
             let format = source.format();
             let size = source.size_bytes();
             let recording = match self.ingest_one(source.as_mut(), options, &classes, reporter) {
                 Ok(recording) => recording,
-                Err(err) if matches!(err.kind(), ErrorKind::Source(source) if !is_sink(source)) => {
-                    failed(uri, format, &err)
-                }
-                // The store refuses: the next recording would fare no better.
-                Err(err) => return Err(err),
+                Err(err) => match err.kind() {
+                    ErrorKind::Source(SourceError::Sink(sink)) if Stopped::is_in_sink(sink) => {
+                        report.not_read += 1;
+                        continue;
+                    }
+                    // The store refuses: the next recording would fare no better.
+                    ErrorKind::Source(SourceError::Sink(_)) => return Err(err),
+                    ErrorKind::Source(_) => failed(uri, format, &err),
+                    _ => return Err(err),
+                },
             };
+            if matches!(recording.status, Status::Added | Status::Updated) {
+                report.compacted.extend(self.compact_crowded()?);
+            }
             report.recordings.push(recording);
             task.advance(size);
         }
@@ -180,6 +200,7 @@ impl Workspace {
         }
         let mut sink = Tap {
             sink: transaction.into_sink(),
+            interrupt: self.interrupt(),
             classes,
             format: source.format(),
             recording: None,
@@ -243,9 +264,10 @@ pub(crate) fn recording_node(row: &RecordingRow) -> NodeRef {
         .with_detail(json!({ "name": row.name, "uri": row.uri, "digest": row.digest }))
 }
 
-/// Looks at what goes by: keeps the recording's row, and applies the workspace's own class names.
+/// Looks at what goes by: keeps the recording's row, applies the workspace's own class names, and stops when it is asked to.
 struct Tap<'a> {
     sink: BlockingSink,
+    interrupt: &'a Interrupt,
     classes: &'a ClassNames,
     format: &'static str,
     recording: Option<RecordingRow>,
@@ -253,6 +275,7 @@ struct Tap<'a> {
 
 impl Sink for Tap<'_> {
     fn push(&mut self, mut rows: Rows) -> Result<(), SinkError> {
+        self.interrupt.check().map_err(|stopped| SinkError(Box::new(stopped)))?;
         match &mut rows {
             Rows::Recordings(recordings) => self.recording = recordings.last().cloned(),
             Rows::Labels(labels) => {
@@ -281,10 +304,6 @@ impl Reporter for Quieter<'_> {
     fn warn(&self, warning: Warning) {
         self.reporter.warn(warning);
     }
-}
-
-fn is_sink(err: &guideway_schema::SourceError) -> bool {
-    matches!(err, guideway_schema::SourceError::Sink(_))
 }
 
 fn file_name(uri: &str) -> String {

@@ -13,6 +13,7 @@
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
 //! | follow lineage | [`Workspace::trace`] |
 //! | check that all is whole | [`Workspace::doctor`] |
+//! | stop long work from outside | [`Workspace::interrupt`] |
 //!
 //! ```no_run
 //! use guideway::{IngestOptions, Workspace, core::Silent};
@@ -34,6 +35,7 @@ mod error;
 mod evaluate;
 mod files;
 mod ingest;
+mod interrupt;
 mod lineage;
 mod logs;
 mod plot;
@@ -59,6 +61,7 @@ pub use guideway_store::{
     TraceNode,
 };
 pub use ingest::{IngestOptions, IngestReport, IngestedRecording, Status};
+pub use interrupt::Interrupt;
 pub use logs::Message;
 pub use plot::{ConfusionPlot, LinePlot, Series};
 pub use predict::PredictReport;

@@ -2,10 +2,11 @@
 
 use guideway_core::hint::closest;
 use guideway_ingest::mcap::{MessageQuery, read_messages};
-use guideway_schema::{ChannelRow, FrameRow, RecordingRow, SensorRow};
+use guideway_schema::{ChannelRow, RecordingRow, SensorRow};
+use guideway_store::pick;
 use serde::Serialize;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::workspace::{Workspace, quote};
 
 /// Bytes of a message shown in a preview.
@@ -32,25 +33,9 @@ impl Workspace {
         self.rows("SELECT * FROM recordings ORDER BY name, recording_id")
     }
 
-    /// The recording of this id, id prefix or name.
+    /// The recording of this name, id, or first four or more digits of an id.
     pub fn recording(&self, name: &str) -> Result<RecordingRow, Error> {
-        let found: Vec<RecordingRow> = self.rows(&format!(
-            "SELECT * FROM recordings WHERE name = {0} OR starts_with(recording_id, {0}) ORDER BY recording_id",
-            quote(name)
-        ))?;
-        pick(
-            "recording",
-            name,
-            found,
-            |row| format!("{} {}", row.recording_id, row.name),
-            || {
-                let names: Vec<String> = self.recordings()?.into_iter().map(|row| row.name).collect();
-                Ok(match closest(name, names.iter().map(String::as_str)) {
-                    Some(close) => format!("did you mean `{close}`? `guideway log ls` lists them"),
-                    None => "`guideway log ls` lists them".to_owned(),
-                })
-            },
-        )
+        Ok(pick("recording", name, self.recordings()?)?)
     }
 
     /// The channels of a recording, by topic.
@@ -140,48 +125,10 @@ impl Workspace {
         Ok(messages)
     }
 
-    /// The frame of this id or id prefix, if there is exactly one.
-    pub(crate) fn frame(&self, id: &str) -> Result<Option<FrameRow>, Error> {
-        let mut found: Vec<FrameRow> = self.rows(&format!(
-            "SELECT * FROM frames WHERE starts_with(frame_id, {}) LIMIT 2",
-            quote(id)
-        ))?;
-        Ok(if found.len() == 1 { found.pop() } else { None })
-    }
-
     /// The rows of a `SELECT text, count`.
     pub(crate) fn counts(&self, sql: &str) -> Result<Vec<(String, u64)>, Error> {
         let mut result = self.query(sql)?;
         result.text_and_count()
-    }
-}
-
-/// The only match, or an error that helps.
-pub(crate) fn pick<T>(
-    kind: &'static str,
-    name: &str,
-    mut found: Vec<T>,
-    show: impl Fn(&T) -> String,
-    hint: impl FnOnce() -> Result<String, Error>,
-) -> Result<T, Error> {
-    match (found.len(), found.pop()) {
-        (1, Some(only)) => Ok(only),
-        (_, None) => Err(Error::not_found(kind, name, hint()?)),
-        (count, Some(last)) => {
-            let mut examples: Vec<String> = found.iter().take(3).map(&show).collect();
-            if count <= 4 {
-                examples.push(show(&last));
-            } else {
-                examples.push("…".to_owned());
-            }
-            Err(ErrorKind::Ambiguous {
-                kind,
-                name: name.to_owned(),
-                count,
-                examples: examples.join(", "),
-            }
-            .into())
-        }
     }
 }
 

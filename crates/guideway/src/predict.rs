@@ -1,9 +1,10 @@
 //! Running a model over a dataset or a query.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use guideway_core::{IdBuilder, Reporter, Warning};
-use guideway_schema::{FrameRow, PredictionRow};
+use guideway_schema::PredictionRow;
 use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord, StoreError, Transaction};
 use guideway_train::{SampleSource, Wanted};
 use serde::Serialize;
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::dataset::{dataset_node, text};
 use crate::error::{Error, ErrorKind};
-use crate::samples::{DatasetSource, FrameSource};
+use crate::interrupt::Stopped;
+use crate::samples::{DatasetSource, FrameList, FrameSource};
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 
@@ -35,10 +37,9 @@ pub struct PredictReport {
 }
 
 /// What a model runs over.
-struct Target {
-    source: Box<dyn SampleSource>,
-    /// Recording of each frame.
-    recordings: BTreeMap<String, String>,
+struct Target<'w> {
+    source: Box<dyn SampleSource + 'w>,
+    frames: Arc<FrameList>,
     /// Names the frames: equal for equal frames.
     key: String,
     node: NodeRef,
@@ -47,7 +48,9 @@ struct Target {
 impl Workspace {
     /// Runs a model over a dataset, one of its splits, or the frames that a query selects, and stores the predictions.
     ///
-    /// The same model on the same frames is not run twice.
+    /// The same model on the same frames is not run twice. Memory does not grow with the images, only by about a hundred bytes
+    /// for each frame, and the query sorts within the setting `query_memory_mb`. [`Interrupt`](crate::Interrupt) ends it with
+    /// nothing kept.
     pub fn predict(
         &self,
         model: &str,
@@ -90,16 +93,16 @@ impl Workspace {
             .text(device.name())
             .finish();
         let frames = target.source.len() as u64;
-        match self.block_on(self.store().run(&run_id)) {
-            Ok(run) if run.status == "done" => return Ok((run_id, frames, false)),
-            Ok(_) | Err(StoreError::NotFound { .. }) => {}
-            Err(err) => return Err(err.into()),
+        if self.is_done(&run_id)? {
+            return Ok((run_id, frames, false));
         }
         let detector = self.detector(model, device)?;
         let mut rows: Vec<PredictionRow> = Vec::new();
         let mut transaction: Option<Transaction> = None;
-        detector.predict(target.source.as_ref(), Wanted::default(), reporter, &mut |inference| {
+        let predicted = detector.predict(target.source.as_ref(), Wanted::default(), reporter, &mut |inference| {
+            self.interrupt().check()?;
             let found = inference.prediction;
+            let recording = target.frames.recording(&found.id).unwrap_or_default().to_owned();
             for (index, bbox) in found.boxes.iter().enumerate() {
                 let class = found
                     .classes
@@ -114,7 +117,7 @@ impl Workspace {
                     run_id: run_id.clone(),
                     model_id: model.model_id.clone(),
                     frame_id: found.id.clone(),
-                    recording_id: target.recordings.get(&found.id).cloned().unwrap_or_default(),
+                    recording_id: recording.clone(),
                     class: class.cloned().unwrap_or_default(),
                     score: found.scores.get(index).copied().map_or(0.0, f64::from),
                     x_min: bbox.x_min,
@@ -128,7 +131,17 @@ impl Workspace {
                 self.write_predictions(&mut transaction, &mut rows)?;
             }
             Ok(())
-        })?;
+        });
+        if let Err(err) = predicted {
+            return Err(if Stopped::is_in_train(&err) {
+                Error::interrupted(
+                    format!("nothing of the predictions on {on} is kept"),
+                    "run it again: it begins anew, with the same result",
+                )
+            } else {
+                err.into()
+            });
+        }
         let run = |ended_ns| RunRecord {
             run_id: run_id.clone(),
             kind: "predict".to_owned(),
@@ -152,12 +165,10 @@ impl Workspace {
             .params(json!({ "on": on, "device": device.name() }));
         if matches!(target.node.kind, NodeKind::Query) {
             // A dataset knows its recordings; a query does not.
-            let recordings: BTreeSet<&String> = target.recordings.values().collect();
-            operation.inputs.extend(
-                recordings
-                    .into_iter()
-                    .map(|id| NodeRef::new(NodeKind::Recording, id.clone())),
-            );
+            let recordings = target.frames.recordings();
+            operation
+                .inputs
+                .extend(recordings.into_iter().map(|id| NodeRef::new(NodeKind::Recording, id)));
         }
         transaction.put_run(run(operation.ended_ns));
         self.block_on(transaction.commit(operation))?;
@@ -179,9 +190,8 @@ impl Workspace {
     }
 
     /// What `--on` names.
-    fn target(&self, model: &ModelRecord, on: &str, reporter: &dyn Reporter) -> Result<Target, Error> {
-        let word = on.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        if word == "select" || word == "with" {
+    fn target(&self, model: &ModelRecord, on: &str, reporter: &dyn Reporter) -> Result<Target<'_>, Error> {
+        if is_query(on) {
             return self.query_target(on, reporter);
         }
         let (dataset, rows) = self.dataset_split(on)?;
@@ -192,71 +202,81 @@ impl Workspace {
         } else {
             format!("WHERE split = {}", quote(split))
         };
-        let recordings = self.text_pairs(&format!("SELECT frame_id, recording_id FROM {table} {condition}"))?;
+        let frames = self.frame_list(&format!("SELECT frame_id, recording_id FROM {table} {condition}"))?;
         let key = format!("dataset {} {split}", dataset.info().hash);
         let node = dataset_node(dataset.info());
         let source = DatasetSource::new(dataset, rows, &model.classes);
         Ok(Target {
             source: Box::new(source),
-            recordings,
+            frames: Arc::new(frames),
             key,
             node,
         })
     }
 
-    fn query_target(&self, sql: &str, reporter: &dyn Reporter) -> Result<Target, Error> {
-        let inner = sql.trim().trim_end_matches(';');
-        let frames: Vec<FrameRow> = self.rows(&format!(
-            "SELECT * FROM frames WHERE modality = 'camera' AND frame_id IN (SELECT frame_id FROM (\n{inner}\n) q) \
-             ORDER BY uri, chunk_offset, message_offset, frame_id"
-        ))?;
-        let (frames, missing): (Vec<FrameRow>, Vec<FrameRow>) =
-            frames.into_iter().partition(|frame| frame.length.is_some());
-        if let Some(first) = missing.first() {
+    fn query_target(&self, sql: &str, reporter: &dyn Reporter) -> Result<Target<'_>, Error> {
+        let (inner, _) = self.frame_query(sql)?;
+        let cameras = format!(
+            "FROM frames f WHERE f.modality = 'camera' AND f.frame_id IN (SELECT q.frame_id FROM (\n{inner}\n) q)"
+        );
+        let without = self.counts(&format!("SELECT min(f.uri), count(*) {cameras} AND f.length IS NULL"))?;
+        if let Some((first, count)) = without.first()
+            && *count > 0
+        {
             reporter.warn(Warning {
                 code: "missing-media".to_owned(),
                 message: "frames without their image were left out".to_owned(),
-                location: first.uri.clone(),
-                count: missing.len() as u64,
+                location: first.clone(),
+                count: *count,
             });
         }
+        let frames = self.frame_list(&format!(
+            "SELECT f.frame_id AS frame_id, f.recording_id AS recording_id {cameras} AND f.length IS NOT NULL \
+             ORDER BY f.uri, f.chunk_offset, f.message_offset, f.frame_id"
+        ))?;
         if frames.is_empty() {
             return Err(ErrorKind::NothingSelected {
                 message: "the query selects no camera frames".to_owned(),
-                hint: Some("try it with `guideway query`; it must yield the column frame_id".to_owned()),
+                hint: Some(
+                    "try it with `guideway query`; it must yield the ids of frames whose modality is camera".to_owned(),
+                ),
             }
             .into());
         }
-        let mut ids: Vec<&str> = frames.iter().map(|frame| frame.frame_id.as_str()).collect();
-        ids.sort_unstable();
-        let key: String = ids
-            .iter()
+        let key: String = frames
+            .sorted()
             .fold(IdBuilder::new("frames"), |id, frame| id.text(frame))
             .finish();
-        let recordings = frames
-            .iter()
-            .map(|frame| (frame.frame_id.clone(), frame.recording_id.clone()))
-            .collect();
+        let frames = Arc::new(frames);
         Ok(Target {
-            source: Box::new(FrameSource::new(frames)),
-            recordings,
+            source: Box::new(FrameSource::new(self, Arc::clone(&frames))),
+            frames,
             key: format!("query {key}"),
             node: NodeRef::new(NodeKind::Query, sql.to_owned()).with_detail(Value::Null),
         })
     }
 
-    /// The rows of a `SELECT text, text` as a map.
-    pub(crate) fn text_pairs(&self, sql: &str) -> Result<BTreeMap<String, String>, Error> {
+    /// The frames of a `SELECT frame_id, recording_id`, in its order.
+    fn frame_list(&self, sql: &str) -> Result<FrameList, Error> {
         let mut result = self.query(sql)?;
-        let mut pairs = BTreeMap::new();
-        while let Some(batch) = result.next_batch()? {
-            let schema = batch.schema();
-            let (key, value) = (
-                text(&batch, schema.field(0).name())?,
-                text(&batch, schema.field(1).name())?,
-            );
-            pairs.extend((0..batch.num_rows()).map(|row| (key.value(row).to_owned(), value.value(row).to_owned())));
-        }
-        Ok(pairs)
+        let batches = std::iter::from_fn(|| result.next_batch().transpose());
+        FrameList::collect(batches.flat_map(|batch| match frames_of_batch(batch) {
+            Ok(frames) => frames.into_iter().map(Ok).collect::<Vec<_>>(),
+            Err(err) => vec![Err(err)],
+        }))
     }
+}
+
+/// Is this a query, not the name of a dataset?
+pub(crate) fn is_query(on: &str) -> bool {
+    let word = on.split_whitespace().next().unwrap_or_default();
+    word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with")
+}
+
+fn frames_of_batch(batch: Result<RecordBatch, Error>) -> Result<Vec<(Box<str>, String)>, Error> {
+    let batch = batch?;
+    let (frames, recordings) = (text(&batch, "frame_id")?, text(&batch, "recording_id")?);
+    Ok((0..batch.num_rows())
+        .map(|row| (frames.value(row).into(), recordings.value(row).to_owned()))
+        .collect())
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use guideway_core::{IdBuilder, Reporter, Warning};
-use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord, StoreError};
+use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord};
 use guideway_train::{Detector, DetectorConfig, DeviceChoice, History, SampleSource as _, Training};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,7 +12,6 @@ use crate::clock;
 use crate::dataset::dataset_node;
 use crate::error::{Error, ErrorKind};
 use crate::evaluate::Truth;
-use crate::logs::pick;
 use crate::plot::{LinePlot, Series, write_atomic};
 use crate::samples::DatasetSource;
 use crate::workspace::Workspace;
@@ -81,7 +80,8 @@ impl Workspace {
     /// Trains a detector on a frozen dataset.
     ///
     /// The same file, dataset, seed and name make the same model: when it is there already nothing is done, and when it was
-    /// interrupted, by whatever, training goes on from the last checkpoint to the same weights.
+    /// interrupted, by whatever, training goes on from the last checkpoint to the same weights. [`Interrupt`](crate::Interrupt)
+    /// ends it after the current step, with a checkpoint.
     pub fn train(&self, config: &Path, options: &TrainOptions, reporter: &dyn Reporter) -> Result<TrainReport, Error> {
         let started = clock::now_ns();
         let text = std::fs::read_to_string(config).map_err(|source| Error::io("read", config, source))?;
@@ -141,7 +141,7 @@ impl Workspace {
             .text(device.name())
             .finish();
         let folder = self.store().models_dir().join(&model_id);
-        if let Some(known) = self.find_model(&name)? {
+        if let Some(known) = self.block_on(self.store().find_model(&name))? {
             if known.model_id != model_id {
                 return Err(Error::usage(
                     format!("there is a model `{name}` already, made from another file, dataset or seed"),
@@ -173,13 +173,24 @@ impl Workspace {
             folder: &folder,
             device,
             resume: true,
-            stop: None,
+            stop: Some(self.interrupt().flag()),
         };
         let mut evaluate = |predictions: &[guideway_train::Prediction]| match &mut truth {
             Some(truth) => Ok(truth.ap50(predictions)?),
             None => Ok(0.0),
         };
         let trained = guideway_train::train(&training, &mut evaluate, reporter)?;
+        if !trained.finished {
+            let epochs = trained.history.epochs.len();
+            return Err(Error::interrupted(
+                format!(
+                    "model `{name}` has learnt for {epochs} of {} epochs, and its checkpoint is kept in {}",
+                    detector.train.epochs,
+                    folder.display()
+                ),
+                "train it again with the same arguments: it goes on from the checkpoint, to the same weights",
+            ));
+        }
 
         for (_, file, plot) in plots(&name, &trained.history) {
             write_atomic(&folder.join(file), plot.to_svg()?.as_bytes())?;
@@ -239,29 +250,13 @@ impl Workspace {
     }
 
     pub(crate) fn model_record(&self, name: &str) -> Result<ModelRecord, Error> {
-        if let Some(model) = self.find_model(name)? {
-            return Ok(model);
-        }
-        let models = self.block_on(self.store().models())?;
-        let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
-        let found = models
-            .into_iter()
-            .filter(|model| model.model_id.starts_with(name))
-            .collect();
-        pick(
-            "model",
-            name,
-            found,
-            |model| format!("{} {}", model.model_id, model.name),
-            || {
-                Ok(
-                    match guideway_core::hint::closest(name, names.iter().map(String::as_str)) {
-                        Some(close) => format!("did you mean `{close}`?"),
-                        None => "`guideway model ls` lists them".to_owned(),
-                    },
-                )
-            },
-        )
+        Ok(self.block_on(self.store().model(name))?)
+    }
+
+    /// Has this run ended?
+    pub(crate) fn is_done(&self, run_id: &str) -> Result<bool, Error> {
+        let run = self.block_on(self.store().find_run(run_id))?;
+        Ok(run.is_some_and(|run| run.status == "done"))
     }
 
     /// A model's detector, ready to predict.
@@ -274,14 +269,6 @@ impl Workspace {
     /// The device asked for, or the setting's.
     pub(crate) fn device(&self, asked: Option<&str>) -> Result<DeviceChoice, Error> {
         Ok(asked.unwrap_or(&self.settings().device).parse::<DeviceChoice>()?)
-    }
-
-    fn find_model(&self, name: &str) -> Result<Option<ModelRecord>, Error> {
-        match self.block_on(self.store().model(name)) {
-            Ok(model) => Ok(Some(model)),
-            Err(StoreError::NotFound { .. }) => Ok(None),
-            Err(err) => Err(err.into()),
-        }
     }
 
     fn model_summary(&self, model: &ModelRecord) -> Result<ModelSummary, Error> {
@@ -352,11 +339,10 @@ fn lock(folder: &Path, name: &str) -> Result<std::fs::File, Error> {
     let file = std::fs::File::create(&path).map_err(|source| Error::io("make", &path, source))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(ErrorKind::Usage {
-            message: format!("another process is training the model `{name}`"),
-            hint: Some("wait for it, or train under another name".to_owned()),
-        }
-        .into()),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::failed(
+            format!("another process is training the model `{name}`"),
+            "wait for it, or train under another name",
+        )),
         Err(std::fs::TryLockError::Error(source)) => Err(Error::io("lock", &path, source)),
     }
 }

@@ -8,6 +8,7 @@ use guideway_store::{Compacted, DoctorOptions, DoctorReport, Store, StoreOptions
 
 use crate::config::{NEW_PROJECT_FILE, PROJECT_FILE, Settings};
 use crate::error::{Error, ErrorKind};
+use crate::interrupt::Interrupt;
 
 /// A folder with `guideway.toml` and a data root, opened.
 pub struct Workspace {
@@ -15,6 +16,7 @@ pub struct Workspace {
     settings: Settings,
     store: Store,
     runtime: tokio::runtime::Runtime,
+    interrupt: Interrupt,
 }
 
 impl Workspace {
@@ -59,6 +61,7 @@ impl Workspace {
             settings,
             store,
             runtime,
+            interrupt: Interrupt::default(),
         })
     }
 
@@ -82,6 +85,11 @@ impl Workspace {
         &self.settings
     }
 
+    /// Stops the work of this workspace from another thread.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
     /// The store, for what this facade does not offer.
     pub fn store(&self) -> &Store {
         &self.store
@@ -97,6 +105,15 @@ impl Workspace {
         let _task = reporter.begin("Compacting", None, "tables");
         let operation = crate::clock::operation("compact", &self.settings.user, crate::clock::now_ns());
         Ok(self.block_on(self.store.compact(operation))?)
+    }
+
+    /// Merges the small fragments of the tables that have too many of them, as the setting `compact_above` says.
+    pub(crate) fn compact_crowded(&self) -> Result<Vec<Compacted>, Error> {
+        let Some(limit) = self.settings.compact_above else {
+            return Ok(Vec::new());
+        };
+        let operation = crate::clock::operation("compact", &self.settings.user, crate::clock::now_ns());
+        Ok(self.block_on(self.store.compact_crowded(operation, limit))?)
     }
 
     /// Checks that the workspace is whole; `deep` recomputes every hash.
