@@ -148,19 +148,19 @@ pub(crate) enum LogCommand {
     Ls,
     /// Show one recording: sensors, time span, damage
     Show {
-        /// Recording id (a prefix will do) or name
+        /// Recording id (its first 4 digits or more will do) or name
         #[arg(value_name = "RECORDING")]
         recording: String,
     },
     /// List the channels of a recording, known and unknown
     Channels {
-        /// Recording id (a prefix will do) or name
+        /// Recording id (its first 4 digits or more will do) or name
         #[arg(value_name = "RECORDING")]
         recording: String,
     },
     /// Print the messages of a channel, from the log itself
     Cat {
-        /// Recording id (a prefix will do) or name
+        /// Recording id (its first 4 digits or more will do) or name
         #[arg(value_name = "RECORDING")]
         recording: String,
         /// The channel's topic
@@ -311,7 +311,7 @@ pub(crate) enum ModelCommand {
     Ls,
     /// Show one model
     Show {
-        /// Model name, or id (a prefix will do)
+        /// Model name, or id (its first 4 digits or more will do)
         #[arg(value_name = "MODEL")]
         model: String,
     },
@@ -319,11 +319,12 @@ pub(crate) enum ModelCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// Model name, or id (a prefix will do)
+    /// Model name, or id (its first 4 digits or more will do)
     #[arg(value_name = "MODEL")]
     pub(crate) model: String,
 
-    /// A dataset (`night-v1`), one of its splits (`night-v1:val`), or a SELECT that yields frame_id
+    /// A dataset (`night-v1`), one of its splits (`night-v1:val`), or a SELECT that yields frame_id; a million frames take about
+    /// 100 MB of memory besides the query's own
     #[arg(long, value_name = "DATASET[:SPLIT]|SQL")]
     pub(crate) on: String,
 
@@ -336,7 +337,7 @@ pub(crate) struct PredictArgs {
 pub(crate) enum EvalCommand {
     /// Run a model on a dataset and compare with its labels
     Run {
-        /// Model name, or id (a prefix will do)
+        /// Model name, or id (its first 4 digits or more will do)
         #[arg(value_name = "MODEL")]
         model: String,
         /// A dataset or one of its splits
@@ -350,7 +351,7 @@ pub(crate) enum EvalCommand {
     Ls,
     /// Show one evaluation
     Show {
-        /// Run id (a prefix will do)
+        /// Run id (its first 4 digits or more will do)
         #[arg(value_name = "RUN")]
         run: String,
     },
@@ -402,7 +403,7 @@ pub(crate) enum IouType {
 
 #[derive(Debug, Args)]
 pub(crate) struct TraceArgs {
-    /// A model, dataset, run, frame or recording: name, or id (a prefix will do)
+    /// A model, dataset, run, frame or recording: name, or id (its first 4 digits or more will do)
     #[arg(value_name = "WHAT")]
     pub(crate) what: String,
 
@@ -427,7 +428,7 @@ pub(crate) struct TablesArgs {
     #[arg(value_name = "TABLE")]
     pub(crate) table: Option<String>,
 
-    /// Merge small fragments and drop versions that nothing refers to
+    /// Merge small fragments and drop versions that nothing refers to; ingest merges too where there are too many
     #[arg(long, conflicts_with = "table")]
     pub(crate) compact: bool,
 }

@@ -6,6 +6,7 @@ use guideway::core::exit;
 use guideway::{Error, Workspace};
 
 use crate::cli::{ColorChoice, Global, OutputFormat};
+use crate::interrupt;
 use crate::output::Report;
 use crate::progress::Console;
 
@@ -58,6 +59,13 @@ impl Context {
         for line in workspace.settings().unknown_keys() {
             self.console.say(&format!("\u{1b}[33mwarning\u{1b}[0m: {line}"));
         }
+        Ok(workspace)
+    }
+
+    /// The same, for a command that Ctrl-C stops at a safe point instead of at once.
+    pub(crate) fn interruptible_workspace(&self) -> Result<Workspace, Error> {
+        let workspace = self.workspace()?;
+        interrupt::listen(workspace.interrupt().clone(), self.console.clone());
         Ok(workspace)
     }
 

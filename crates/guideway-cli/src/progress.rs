@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guideway::core::{Reporter, Task, Warning};
@@ -13,11 +13,12 @@ use crate::cli::Global;
 /// How many warnings of one kind are printed before the rest is only counted.
 const SHOWN_PER_CODE: u64 = 5;
 
-/// Shows progress and warnings of a running command.
+/// Shows progress and warnings of a running command. A clone is the same console.
+#[derive(Clone)]
 pub(crate) struct Console {
     bars: MultiProgress,
     quiet: bool,
-    warnings: Mutex<BTreeMap<String, Seen>>,
+    warnings: Arc<Mutex<BTreeMap<String, Seen>>>,
 }
 
 /// Warnings of one kind.
@@ -44,7 +45,7 @@ impl Console {
         Self {
             bars: MultiProgress::with_draw_target(target),
             quiet,
-            warnings: Mutex::new(BTreeMap::new()),
+            warnings: Arc::default(),
         }
     }
 

@@ -5,12 +5,13 @@ use std::io::{Read as _, Write as _};
 use guideway::{Error, IngestOptions, Status};
 use serde_json::json;
 
+use super::workspace::say_compacted;
 use crate::cli::{IngestArgs, OutputFormat, QueryArgs};
 use crate::context::{Context, Outcome};
-use crate::output::{Grid, Report, plural};
+use crate::output::{Grid, Report, count, plural};
 
 pub(crate) fn ingest(context: &Context, args: &IngestArgs) -> Result<Outcome, Error> {
-    let workspace = context.workspace()?;
+    let workspace = context.interruptible_workspace()?;
     let options = IngestOptions {
         format: args.format.clone(),
         images: args.images.clone(),
@@ -65,6 +66,17 @@ pub(crate) fn ingest(context: &Context, args: &IngestArgs) -> Result<Outcome, Er
         text = text.heading("Failed").text(failures.join("\n"));
     }
     context.print(&text)?;
+    say_compacted(context, &report.compacted);
+    if report.not_read > 0 {
+        return Err(Error::interrupted(
+            format!(
+                "{} looked at, what was read of them is kept; {} not read",
+                plural(report.recordings.len() as u64, "recording"),
+                count(report.not_read)
+            ),
+            "run it again: it goes on with those",
+        ));
+    }
     let damaged = report
         .recordings
         .iter()

@@ -63,7 +63,9 @@ fn freeze(context: &Context, args: &FreezeArgs) -> Result<Outcome, Error> {
         seed: args.seed,
         classes: args.classes.clone(),
     };
-    let dataset = context.workspace()?.freeze(&args.name, &options, &context.console)?;
+    let dataset = context
+        .interruptible_workspace()?
+        .freeze(&args.name, &options, &context.console)?;
     let state = if dataset.created {
         "frozen"
     } else {

@@ -12,7 +12,7 @@ pub(crate) fn run(context: &Context, command: &EvalCommand) -> Result<Outcome, E
     match command {
         EvalCommand::Run { model, on, device } => {
             let report = context
-                .workspace()?
+                .interruptible_workspace()?
                 .evaluate(model, on, device.as_deref(), &context.console)?;
             context.print(&describe(&report))?;
             Ok(context.outcome())

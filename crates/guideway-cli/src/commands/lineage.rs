@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::DateTime;
 use guideway::{Direction, Error, TraceGraph, TraceNode};
 use serde_json::{Value, json};
 
@@ -133,24 +134,7 @@ fn lines(node: &TraceNode, depth: usize, makers: &BTreeMap<String, String>) -> V
 
 /// A time as `YYYY-MM-DD HH:MM:SS`, UTC.
 fn utc(ns: i64) -> String {
-    let seconds = ns.div_euclid(1_000_000_000);
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days to a civil date, with years beginning in March so that leap days come last.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
+    DateTime::from_timestamp_nanos(ns).format("%F %T").to_string()
 }
 
 #[cfg(test)]
@@ -160,6 +144,7 @@ mod tests {
     #[test]
     fn times_are_civil() {
         assert_eq!(utc(0), "1970-01-01 00:00:00");
+        assert_eq!(utc(-1), "1969-12-31 23:59:59");
         assert_eq!(utc(951_782_399_000_000_000), "2000-02-28 23:59:59");
         assert_eq!(utc(951_782_400_000_000_000), "2000-02-29 00:00:00");
         assert_eq!(utc(1_763_683_200_000_000_000), "2025-11-21 00:00:00");

@@ -17,7 +17,9 @@ pub(crate) fn train(context: &Context, args: &TrainArgs) -> Result<Outcome, Erro
         seed: args.seed,
         device: args.device.clone(),
     };
-    let trained = context.workspace()?.train(&args.config, &options, &context.console)?;
+    let trained = context
+        .interruptible_workspace()?
+        .train(&args.config, &options, &context.console)?;
     let state = match (trained.created, trained.resumed_at_step) {
         (false, _) => "was trained already: same file, dataset and seed".to_owned(),
         (true, Some(step)) => format!("trained, taken up again at step {}", count(step)),
@@ -90,9 +92,10 @@ pub(crate) fn run(context: &Context, command: &ModelCommand) -> Result<Outcome, 
 }
 
 pub(crate) fn predict(context: &Context, args: &PredictArgs) -> Result<Outcome, Error> {
-    let run = context
-        .workspace()?
-        .predict(&args.model, &args.on, args.device.as_deref(), &context.console)?;
+    let run =
+        context
+            .interruptible_workspace()?
+            .predict(&args.model, &args.on, args.device.as_deref(), &context.console)?;
     let mut classes = Grid::new(&["class", "predictions"]);
     for (class, predictions) in &run.by_class {
         classes.push(vec![json!(class), json!(predictions)]);

@@ -1,6 +1,6 @@
 //! `init`, `tables`, `doctor`, `config`.
 
-use guideway::{CheckStatus, ENV_VARS, Error, Workspace};
+use guideway::{CheckStatus, Compacted, ENV_VARS, Error, Workspace};
 use serde_json::json;
 
 use crate::cli::{ConfigCommand, DoctorArgs, InitArgs, TablesArgs};
@@ -23,15 +23,7 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<Outcome, Error>
 pub(crate) fn tables(context: &Context, args: &TablesArgs) -> Result<Outcome, Error> {
     let workspace = context.workspace()?;
     if args.compact {
-        for table in workspace.compact(&context.console)? {
-            context.console.say(&format!(
-                "{}: {} fragments became {}, {} freed",
-                table.table,
-                table.fragments_before,
-                table.fragments_after,
-                bytes(table.bytes_freed)
-            ));
-        }
+        say_compacted(context, &workspace.compact(&context.console)?);
     }
     let tables = workspace.tables()?;
     if let Some(name) = &args.table {
@@ -65,6 +57,21 @@ pub(crate) fn tables(context: &Context, args: &TablesArgs) -> Result<Outcome, Er
     }
     context.print(&Report::new(&tables).grid(text).rows(grid))?;
     Ok(Outcome::Done)
+}
+
+/// Says what compaction did.
+pub(crate) fn say_compacted(context: &Context, tables: &[Compacted]) {
+    for table in tables {
+        let freed = if table.bytes_freed > 0 {
+            format!(", {} freed", bytes(table.bytes_freed))
+        } else {
+            String::new()
+        };
+        context.console.say(&format!(
+            "{}: {} fragments became {}{freed}",
+            table.table, table.fragments_before, table.fragments_after
+        ));
+    }
 }
 
 pub(crate) fn doctor(context: &Context, args: &DoctorArgs) -> Result<Outcome, Error> {
