@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod errors;
+mod failures;
+mod interrupt;
+mod kill;
 mod support;
 mod tour;

@@ -2,9 +2,26 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
+use guideway_ingest::testing::{DriveOptions, drive};
 use image::{Rgb, RgbImage};
+
+/// A network small enough to be trained in a test.
+pub(crate) const TINY: &str = "\
+[model]
+input_width = 64
+input_height = 64
+width = 8
+neck = 8
+depth = 1
+strides = [8, 16]
+
+[train]
+epochs = 3
+batch = 4
+seed = 5
+";
 
 /// A temporary folder with a workspace `ws` in it.
 pub(crate) struct Bench {
@@ -76,7 +93,11 @@ impl Bench {
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Run {
-        let output = self.command(args).output().unwrap();
+        self.finish(self.command(args).output().unwrap())
+    }
+
+    /// What a run of the program gave, from what it left behind.
+    pub(crate) fn finish(&self, output: Output) -> Run {
         let clean = |bytes: Vec<u8>| redact(&String::from_utf8(bytes).unwrap(), self.dir.path());
         Run {
             raw: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -96,6 +117,22 @@ impl Bench {
     /// Runs in the workspace, and wants exit code 0.
     pub(crate) fn ws(&self, args: &[&str]) -> Run {
         self.ok(&[&["-w", "ws"], args].concat())
+    }
+
+    /// Runs in the workspace, wants exit code 0, and gives stdout as JSON.
+    pub(crate) fn ws_json(&self, args: &[&str]) -> serde_json::Value {
+        self.ws(&[&["--output-format", "json"], args].concat()).json()
+    }
+
+    /// Writes a log of a drive with so many camera images, each with a labelled car.
+    pub(crate) fn drive(&self, name: &str, frames: u32) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let options = DriveOptions {
+            frames,
+            ..DriveOptions::default()
+        };
+        drive(&path, options).unwrap();
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {

@@ -1,22 +1,6 @@
 //! The whole path on small images, from ingest to trace.
 
-use crate::support::Bench;
-
-/// A network small enough to be trained in a test.
-const TINY: &str = "\
-[model]
-input_width = 64
-input_height = 64
-width = 8
-neck = 8
-depth = 1
-strides = [8, 16]
-
-[train]
-epochs = 3
-batch = 4
-seed = 5
-";
+use crate::support::{Bench, TINY};
 
 #[test]
 fn from_images_to_a_traced_evaluation() {
