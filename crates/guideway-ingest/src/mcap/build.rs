@@ -233,7 +233,8 @@ impl<'s> Builder<'s> {
             self.sensors.tells_the_truth(&channel.topic);
         }
         match kind {
-            _ if ground_truth && !self.with_truth => {}
+            // Depth, masks and the like are no sensor's; they stay reachable as messages.
+            _ if ground_truth => {}
             ChannelKind::Camera | ChannelKind::Video => {
                 self.sensors.of(&self.recording_id, &channel.topic, "camera");
             }
@@ -345,7 +346,12 @@ impl<'s> Builder<'s> {
             });
         }
         let ground_truth = state.ground_truth;
-        let Some(decoder) = state.decoder.filter(|_| self.with_truth || !ground_truth) else {
+        let is_media = matches!(
+            state.kind,
+            ChannelKind::Camera | ChannelKind::Video | ChannelKind::Lidar | ChannelKind::Radar
+        );
+        let wanted = !ground_truth || (self.with_truth && !is_media);
+        let Some(decoder) = state.decoder.filter(|_| wanted) else {
             return Ok(());
         };
         let schema = state
