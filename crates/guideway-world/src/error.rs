@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use guideway_core::Hint;
+use guideway_core::hint::for_io;
 
 /// A world that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,16 @@ pub enum WorldError {
         /// What is wrong.
         problem: String,
     },
+    /// A picture that could not be labelled or encoded.
+    #[error("a picture of {width}×{height} px: {problem}")]
+    Picture {
+        /// Width, px.
+        width: u32,
+        /// Height, px.
+        height: u32,
+        /// Why.
+        problem: String,
+    },
     /// No world can be made from these parameters (no drivable lane, no route, …).
     #[error("no world with seed {seed}: {problem}")]
     Impossible {
@@ -88,7 +99,8 @@ impl Hint for WorldError {
             Self::OpenDrive { .. } => {
                 Some("check the file with an OpenDRIVE viewer, or leave `road.opendrive` out".to_owned())
             }
-            Self::Io { .. } => None,
+            Self::Picture { .. } => Some("set a smaller `width` and `height` for the camera in the rig".to_owned()),
+            Self::Io { source, .. } => for_io(source),
             Self::Syntax { .. } => Some("`guideway world sample` shows a complete file".to_owned()),
             Self::Impossible { hint, .. } => Some(hint.clone()),
         }

@@ -13,6 +13,11 @@
 //! | [`state`] | the world at one moment |
 //! | [`render`] | cameras and rays on the CPU: light, weather, lens, sensor |
 //! | [`sensors`] | the rig: lidar, radar, GNSS, IMU, wheels |
+//! | [`world`] | all of it put together |
+//! | [`drive`] | a rig's measurements over a time, in the order in which a recorder receives them |
+//! | [`frames`] | single frames of many scenes |
+//! | [`preview`] | contact sheets |
+//! | [`bench`] | how fast it is |
 //! | [`labels`] | boxes, masks, cuboids, tracks, occlusion, counted from what was rendered |
 //!
 //! World frame: x east, y north, z up. Ego and bodies: x forward, y left, z up, origin on the ground. Cameras: x right, y down,
@@ -24,19 +29,24 @@
 )]
 
 pub mod actors;
+pub mod bench;
+pub mod drive;
 pub mod environment;
 mod error;
+pub mod frames;
 pub mod labels;
 pub mod material;
 pub mod mesh;
 pub mod object;
 pub mod params;
+pub mod preview;
 pub mod render;
 pub mod road;
 mod seed;
 pub mod sensors;
 pub mod state;
 pub mod traffic;
+pub mod world;
 
 pub use error::WorldError;
 pub use object::ObjectClass;

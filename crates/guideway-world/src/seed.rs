@@ -30,13 +30,13 @@ impl Seed {
     /// The child of this name.
     #[must_use]
     pub fn child(self, name: &str) -> Self {
-        self.hashed(b"name", name.as_bytes())
+        self.hashed(*b"name", name.as_bytes())
     }
 
     /// The child of this number.
     #[must_use]
     pub fn index(self, index: u64) -> Self {
-        self.hashed(b"item", &index.to_le_bytes())
+        self.hashed(*b"item", &index.to_le_bytes())
     }
 
     /// A generator that starts here. Two calls give the same numbers.
@@ -44,9 +44,9 @@ impl Seed {
         ChaCha8Rng::seed_from_u64(self.0)
     }
 
-    fn hashed(self, kind: &[u8; 4], part: &[u8]) -> Self {
+    fn hashed(self, kind: [u8; 4], part: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.0.to_le_bytes()).update(kind).update(part);
+        hasher.update(&self.0.to_le_bytes()).update(&kind).update(part);
         let mut first = [0; 8];
         hasher.finalize_xof().fill(&mut first);
         Self(u64::from_le_bytes(first))

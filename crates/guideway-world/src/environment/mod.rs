@@ -1,11 +1,29 @@
 //! Everything that stands still: the ground, roads, houses, trees, posts, signs, lamps.
 
+pub mod building;
+mod country;
+mod dice;
+pub mod furniture;
+mod glyph;
+mod install;
+pub mod lamp;
+mod place;
+mod plot;
+pub mod sign;
+pub mod signal;
+mod site;
+mod street;
+pub mod vegetation;
+
 use std::sync::Arc;
 
-use glam::{Affine3A, Quat, Vec3};
+use glam::{Affine3A, Quat, Vec2, Vec3};
 
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
+use crate::params::SceneParams;
+use crate::road::RoadNetwork;
+use crate::seed::Seed;
 
 /// A mesh at its place.
 #[derive(Debug, Clone)]
@@ -56,3 +74,41 @@ pub struct Environment {
     /// Lamps.
     pub lamps: Vec<StreetLamp>,
 }
+impl Environment {
+    /// Furnishes a road network: houses, gardens, fields, trees, street furniture, signs, signals and lamps.
+    ///
+    /// `ground` gives the height of the ground (m) at every place, roads included; `road_pieces` are the meshes of the roads and
+    /// the land, which are taken over as they are. Nothing stands on lanes, crossings or places to park, or hangs over them below
+    /// 4.5 m.
+    ///
+    /// Every signal head and every plate of a sign is one of [`Environment::objects`], with the exact box around its mesh.
+    pub fn generate(
+        network: &RoadNetwork,
+        ground: &dyn Fn(Vec2) -> f32,
+        road_pieces: Vec<Piece>,
+        params: &SceneParams,
+        seed: Seed,
+    ) -> Self {
+        let seed = seed.child("environment");
+        let mut site = site::Site::new(network, ground, road_pieces, params, seed);
+        install::signals(&mut site, seed.child("signals"));
+        install::signs(&mut site, seed.child("signs"));
+        install::lamps(&mut site, seed.child("lamps"));
+        let plots = seed.child("plots");
+        for (i, plot) in network.plots.iter().enumerate() {
+            plot::fill(&mut site, plot, plots.index(i as u64));
+        }
+        street::furnish(&mut site, seed.child("street"));
+        country::fill(&mut site, seed.child("country"));
+        country::skyline(&mut site, seed.child("skyline"));
+        site.out
+    }
+
+    /// Number of triangles of all pieces.
+    pub fn triangles(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.mesh.triangles.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -77,14 +77,14 @@ impl WorldConfig {
             given: BTreeMap::new(),
         };
         let known = leaves();
-        collect(&mut config, &known, "", table)?;
+        collect(&mut config, known, "", table)?;
         config.check_cycles()?;
         Ok(config)
     }
 
     /// The same with one parameter changed; `name` is dotted: `weather.rain_mm_per_h`.
     pub fn with(mut self, name: &str, value: impl Into<Distribution>) -> Result<Self, WorldError> {
-        self.set(&leaves(), name, value.into())?;
+        self.set(leaves(), name, value.into())?;
         self.check_cycles()?;
         Ok(self)
     }
@@ -175,12 +175,14 @@ impl WorldConfig {
     fn unknown(&self, known: &BTreeMap<String, Leaf>, name: &str, what: &str) -> WorldError {
         let last = name.rsplit('.').next().unwrap_or(name);
         let sections: BTreeSet<&str> = known.keys().filter_map(|key| Some(key.rsplit_once('.')?.0)).collect();
-        let near = closest(name, known.keys().map(String::as_str).chain(sections)).or_else(|| {
-            known
-                .keys()
-                .map(String::as_str)
-                .find(|key| key.rsplit('.').next() == Some(last))
-        });
+        let near = closest(name, known.keys().map(String::as_str))
+            .or_else(|| {
+                known
+                    .keys()
+                    .map(String::as_str)
+                    .find(|key| key.rsplit('.').next() == Some(last))
+            })
+            .or_else(|| closest(name, sections));
         WorldError::Parameter {
             origin: self.origin.clone(),
             parameter: name.to_owned(),

@@ -1,6 +1,7 @@
 //! The schema of the parameters: generated from their types, each number widened to a distribution.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -73,11 +74,14 @@ pub fn world_schema() -> Value {
 }
 
 /// Every parameter by its dotted name.
-pub(crate) fn leaves() -> BTreeMap<String, Leaf> {
-    let defaults = serde_json::to_value(SceneParams::default()).unwrap_or_default();
-    let mut found = BTreeMap::new();
-    visit(&plain_schema(), &defaults, "", &mut found);
-    found
+pub(crate) fn leaves() -> &'static BTreeMap<String, Leaf> {
+    static LEAVES: LazyLock<BTreeMap<String, Leaf>> = LazyLock::new(|| {
+        let defaults = serde_json::to_value(SceneParams::default()).unwrap_or_default();
+        let mut found = BTreeMap::new();
+        visit(&plain_schema(), &defaults, "", &mut found);
+        found
+    });
+    &LEAVES
 }
 
 fn settings() -> SchemaSettings {

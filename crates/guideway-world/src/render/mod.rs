@@ -3,12 +3,44 @@
 //! A [`Renderer`] answers for one scene at a time. The one here runs on the CPU; another can stand beside it without anything else
 //! changing.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into a function for wide registers is compiled for narrow ones"
+)]
+
+mod bvh;
+mod cast;
+mod cpu;
+mod lanes;
+mod lens;
+mod lights;
+mod maths;
+mod noise;
+mod optics;
+mod picture;
+mod post;
+mod precipitation;
+mod scene;
+mod shade;
+mod shadow;
+mod silhouette;
+mod sky;
+mod sun;
+#[cfg(test)]
+mod tests;
+mod tiles;
+mod trace;
+mod weather;
+
 use glam::Vec3;
 use guideway_core::{Camera, Se3};
 
 use crate::environment::Environment;
 use crate::params::SceneParams;
 use crate::state::WorldState;
+
+pub use cpu::CpuRenderer;
+pub use sun::sun_direction;
 
 /// Object numbers in instance masks and hits: 0 is nothing labelled; actors have their track id; things that stand still have
 /// [`STATIC_BASE`] plus their index in the environment.

@@ -2,11 +2,29 @@
 //!
 //! World frame: x east, y north, z up, metres.
 
+mod axis;
 mod curve;
+mod index;
+mod junction;
+mod network;
+mod opendrive;
+mod paint;
+mod plan;
+mod procedural;
+mod relief;
+mod roadside;
+mod rules;
+mod surface;
+mod terrain;
 
 use glam::{Vec2, Vec3};
 
 pub use curve::{Curve, CurvePoint};
+pub use index::LaneIndex;
+pub use opendrive::{ImportWarning, parse_opendrive};
+pub use relief::Relief;
+pub use surface::surface;
+pub use terrain::Terrain;
 
 /// Index of a lane in its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,9 +42,10 @@ impl LaneId {
 pub enum LaneKind {
     /// Motor traffic.
     Driving,
-    /// Bicycles.
+    /// Bicycles. In junctions a bicycle lane may start or end on a driving lane, where the street before or after has none.
     Bicycle,
-    /// People on foot: pavements and footways. Both directions.
+    /// People on foot: pavements, their corners, and one lane each way over every crossing. Both directions: who walks
+    /// against the lane goes on along its predecessors.
     Sidewalk,
     /// Standing vehicles along the road.
     Parking,
@@ -137,6 +156,7 @@ pub struct SignalHead {
     /// Direction that it faces, unit, horizontal.
     pub facing: Vec2,
     /// Hangs on an arm over the lane, this far from the post towards the left of the direction it faces, m; 0 stands on the post.
+    /// Negative to the right: where traffic keeps right, posts stand on the drivers' right and arms reach to their left.
     pub arm: f32,
 }
 
@@ -215,4 +235,77 @@ pub struct RoadNetwork {
     pub lamp_posts: Vec<(Vec3, Vec2)>,
     /// Traffic keeps to the left?
     pub left_hand: bool,
+    /// The surface: everything paved, and verges.
+    pub patches: Vec<Patch>,
+    /// Plan view of all that the patches cover, in convex quadrilaterals (counter-clockwise, the last two corners may be
+    /// the same); the ground between is [`Terrain`].
+    pub footprint: Vec<[Vec2; 4]>,
+    /// Kerbs.
+    pub kerbs: Vec<Kerb>,
+    /// Lines along lanes.
+    pub strokes: Vec<Stroke>,
+    /// Everything else that is painted: stop lines, arrows, zebra bars. Convex, counter-clockwise.
+    pub marks: Vec<Vec<Vec2>>,
+    /// Guard rails, along their foot.
+    pub rails: Vec<Curve>,
+    /// The lie of the land.
+    pub relief: Relief,
+    /// Finds lanes by place; built when first asked.
+    pub index: LaneIndex,
+}
+
+/// What a patch of the surface is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Paving {
+    /// Asphalt of the carriageway.
+    Asphalt,
+    /// Coloured asphalt of a bicycle lane.
+    Cycleway,
+    /// Slabs of a pavement.
+    Slabs,
+    /// Kerb stones.
+    Kerb,
+    /// Gravel of a verge.
+    Gravel,
+    /// Grass: medians, islands.
+    Grass,
+}
+
+impl Paving {
+    /// May a vehicle drive here?
+    pub fn is_road(self) -> bool {
+        matches!(self, Self::Asphalt | Self::Cycleway)
+    }
+}
+
+/// A patch of the surface: a quadrilateral, counter-clockwise from above, split from its first to its third corner; a triangle when
+/// the last two corners are the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Patch {
+    /// What it is made of.
+    pub paving: Paving,
+    /// Its corners, m.
+    pub corners: [Vec3; 4],
+}
+
+/// A kerb: a step between two levels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kerb {
+    /// Its foot at the level of the road, and its height there, m.
+    pub points: Vec<(Vec3, f32)>,
+}
+
+/// A painted line along a lane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stroke {
+    /// Its middle, on the surface.
+    pub path: Vec<Vec3>,
+    /// Solid, broken or double; the path's own side is its left.
+    pub kind: LineKind,
+    /// Width of one line, m.
+    pub width: f32,
+    /// Length of a dash and of the gap after it, m.
+    pub dash: (f32, f32),
+    /// Yellow instead of white.
+    pub yellow: bool,
 }

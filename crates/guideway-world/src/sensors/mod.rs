@@ -1,6 +1,30 @@
 //! The ego vehicle's sensors, and what they measure.
+//!
+//! Every measurement is a function of the scene, the rig, a seed and a time: it does not matter in which order, or on how many
+//! threads, they are taken.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`rig`] | which sensors there are, where, and how good |
+//! | [`schedule`] | which of them measures when |
+//! | [`lidar`] | sweeps, by ray casting |
+//! | [`radar`] | detections, by ray casting |
+//! | [`navigation`] | GNSS, IMU, wheel speed |
+
+pub mod air;
+pub mod lidar;
+mod motion;
+pub mod navigation;
+mod noise;
+pub mod radar;
+pub mod rig;
+pub mod schedule;
 
 use glam::Vec3;
+
+pub use motion::{EgoMotion, world_from_body};
+pub use rig::{Rig, SensorRef};
+pub use schedule::{Firing, Schedule};
 
 /// One point of a lidar sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

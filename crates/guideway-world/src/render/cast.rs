@@ -1,0 +1,316 @@
+//! Free rays, eight at once: lidars and radars.
+
+use glam::{Affine3A, Vec3};
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::bvh::{Node, STACK, Tri};
+use super::lanes::{F8, LANES, M8, V8};
+use super::scene::{Instance, Motion, Moving, Standing};
+use super::trace::{MISS, MOVING, turn};
+use super::{Hit, Ray};
+
+/// Eight rays.
+#[derive(Debug, Clone)]
+pub(crate) struct Packet {
+    origin: V8,
+    dir: V8,
+    /// One over the directions; huge instead of infinite, so that no product is NaN.
+    inverse: V8,
+    /// Distance to what was met so far; below 0 for lanes without a ray.
+    pub(crate) t: F8,
+    pub(crate) hit: [u32; LANES],
+}
+
+impl Packet {
+    #[inline(always)]
+    pub(crate) fn new(origin: V8, dir: V8, t: F8) -> Self {
+        let inverse = |d: F8| {
+            F8(d.0.map(|d| {
+                let safe = if d.abs() < 1e-12 { 1e-12_f32.copysign(d) } else { d };
+                1.0 / safe
+            }))
+        };
+        Self {
+            origin,
+            dir,
+            inverse: V8 {
+                x: inverse(dir.x),
+                y: inverse(dir.y),
+                z: inverse(dir.z),
+            },
+            t,
+            hit: [MISS; LANES],
+        }
+    }
+
+    /// Which rays enter a box before they end, and how near the nearest does.
+    #[inline(always)]
+    fn enters(&self, min: Vec3, max: Vec3) -> (M8, f32) {
+        let slab = |low: f32, high: f32, origin: F8, inverse: F8| {
+            let a = (F8::splat(low) - origin) * inverse;
+            let b = (F8::splat(high) - origin) * inverse;
+            (a.min(b), a.max(b))
+        };
+        let (nx, fx) = slab(min.x, max.x, self.origin.x, self.inverse.x);
+        let (ny, fy) = slab(min.y, max.y, self.origin.y, self.inverse.y);
+        let (nz, fz) = slab(min.z, max.z, self.origin.z, self.inverse.z);
+        let near = nx.max(ny).max(nz).max(F8::ZERO);
+        // A little farther than computed: rounding must not lose what lies on the box (Ize, "Robust BVH Ray Traversal", 2013).
+        let far = (fx.min(fy).min(fz) * 1.000_001).min(self.t);
+        let inside = near.le(far);
+        (inside, inside.pick(near, F8::splat(f32::INFINITY)).lowest())
+    }
+
+    /// Everything below `root`; numbers of triangles get `flag`.
+    #[inline(always)]
+    fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Tri], flag: u32) {
+        let Some(top) = nodes.get(root as usize) else {
+            return;
+        };
+        if !self.enters(top.min, top.max).0.any() {
+            return;
+        }
+        let mut stack = [(0_u32, 0.0_f32); STACK];
+        let mut depth = 0;
+        let mut at = root;
+        let mut far = self.t.highest();
+        loop {
+            let node = &nodes[at as usize];
+            if node.count > 0 {
+                let first = node.first as usize;
+                for (i, tri) in tris[first..first + node.count as usize].iter().enumerate() {
+                    self.triangle(tri, (first + i) as u32 | flag);
+                }
+                far = self.t.highest();
+            } else {
+                let (a, b) = (&nodes[node.first as usize], &nodes[node.first as usize + 1]);
+                let (in_a, near_a) = self.enters(a.min, a.max);
+                let (in_b, near_b) = self.enters(b.min, b.max);
+                let (any_a, any_b) = (in_a.any(), in_b.any());
+                if any_a && any_b {
+                    let (near, later, distance) = if near_a <= near_b {
+                        (node.first, node.first + 1, near_b)
+                    } else {
+                        (node.first + 1, node.first, near_a)
+                    };
+                    stack[depth] = (later, distance);
+                    depth += 1;
+                    at = near;
+                    continue;
+                }
+                if any_a || any_b {
+                    at = node.first + u32::from(any_b);
+                    continue;
+                }
+            }
+            loop {
+                if depth == 0 {
+                    return;
+                }
+                depth -= 1;
+                let (next, distance) = stack[depth];
+                if distance <= far {
+                    at = next;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The same sums as for a tile, with an origin for each lane.
+    #[inline(always)]
+    fn triangle(&mut self, tri: &Tri, number: u32) {
+        let (a, b, c) = (
+            V8::splat(tri.a) - self.origin,
+            V8::splat(tri.b) - self.origin,
+            V8::splat(tri.c) - self.origin,
+        );
+        let moment = |p: V8, q: V8| (p - q).cross(&(p + q)).dot(&self.dir);
+        let (u, v, w) = (moment(b, c), moment(c, a), moment(a, b));
+        let inside = u.min(v).min(w).ge(F8::ZERO) | u.max(v).max(w).le(F8::ZERO);
+        if !inside.any() {
+            return;
+        }
+        let along = self.dir.dot_vec(tri.normal);
+        let t = a.dot_vec(tri.normal).div(along);
+        // Where `along` is 0, t is infinite or NaN, and neither is nearer.
+        let nearer = inside & t.lt(self.t) & t.gt(F8::ZERO);
+        self.t = nearer.pick(t, self.t);
+        self.hit = nearer.pick_index(number, self.hit);
+    }
+
+    /// The same rays seen from a moved frame.
+    #[inline(always)]
+    fn moved(&self, frame: Affine3A) -> Self {
+        let mut packet = Self::new(
+            turn(frame.matrix3, &self.origin) + V8::splat(frame.translation.into()),
+            turn(frame.matrix3, &self.dir),
+            self.t,
+        );
+        packet.hit = self.hit;
+        packet
+    }
+
+    #[inline(always)]
+    fn movers(&mut self, moving: &Moving, dt: f32, pad: f32) {
+        let (nodes, order) = (&moving.top.nodes, &moving.top.order);
+        if nodes.is_empty() {
+            return;
+        }
+        let pad = Vec3::splat(pad);
+        let mut stack = [0_u32; STACK];
+        let mut depth = 1;
+        while depth > 0 {
+            depth -= 1;
+            let node = &nodes[stack[depth] as usize];
+            if !self.enters(node.min - pad, node.max + pad).0.any() {
+                continue;
+            }
+            if node.count == 0 {
+                stack[depth] = node.first + 1;
+                stack[depth + 1] = node.first;
+                depth += 2;
+                continue;
+            }
+            for index in &order[node.first as usize..(node.first + node.count) as usize] {
+                let mover = &moving.movers[*index as usize];
+                let own = mover.pad(dt);
+                if !self.enters(mover.low - own, mover.high + own).0.any() {
+                    continue;
+                }
+                let roots = &moving.roots[mover.roots.start as usize..mover.roots.end as usize];
+                if dt == 0.0 || mover.motion.is_still() {
+                    for root in roots {
+                        self.walk(&moving.nodes, *root, &moving.tris, MOVING);
+                    }
+                } else {
+                    let mut moved = self.moved(mover.motion.snapshot_from_then(dt));
+                    for root in roots {
+                        moved.walk(&moving.nodes, *root, &moving.tris, MOVING);
+                    }
+                    (self.t, self.hit) = (moved.t, moved.hit);
+                }
+            }
+        }
+    }
+}
+
+/// Traces a packet through everything but the ego vehicle. `dt`: seconds after the snapshot; `pad`: how far anything moves meanwhile, m.
+#[multiversion(targets("x86_64+avx+avx2"))]
+pub(crate) fn trace_packet(standing: &Standing, moving: &Moving, packet: &mut Packet, dt: f32, pad: f32) {
+    trace_packet_plain(standing, moving, packet, dt, pad);
+}
+
+#[inline(always)]
+pub(crate) fn trace_packet_plain(standing: &Standing, moving: &Moving, packet: &mut Packet, dt: f32, pad: f32) {
+    packet.walk(&standing.nodes, 0, &standing.tris, 0);
+    packet.movers(moving, dt, pad);
+}
+
+/// Rays that are near each other in time, then in direction, come together: rings by height, then around.
+fn key(ray: &Ray) -> u64 {
+    // Floats in the order of their values.
+    let bits = ray.dt.to_bits();
+    let time = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    let d = ray.direction;
+    let height = ((d.z.clamp(-1.0, 1.0) + 1.0) * 160.0) as u64;
+    // An angle without a sine: 0 to 4 around the diamond |x| + |y| = 1.
+    let side = d.y / (d.x.abs() + d.y.abs()).max(1e-9);
+    let around = if d.x < 0.0 { 2.0 - side } else { side + 0.0 };
+    let around = ((around + 1.0) * 4000.0) as u64;
+    (u64::from(time) << 32) | (height << 16) | around.min(0xffff)
+}
+
+/// Casts rays in any order: `hits[i]` belongs to `rays[i]`.
+pub(crate) fn cast(standing: &Standing, moving: &Moving, rays: &[Ray], hits: &mut Vec<Hit>) {
+    let mut order: Vec<(u64, u32)> = rays.iter().enumerate().map(|(i, r)| (key(r), i as u32)).collect();
+    order.sort_unstable();
+    let packets: Vec<&[(u64, u32)]> = order
+        .chunk_by(|a, b| a.0 >> 32 == b.0 >> 32)
+        .flat_map(|slice| slice.chunks(LANES))
+        .collect();
+    let met: Vec<[Hit; LANES]> = packets
+        .par_iter()
+        .with_min_len(32)
+        .map(|members| cast_packet(standing, moving, rays, members))
+        .collect();
+    hits.clear();
+    hits.resize(rays.len(), nothing());
+    for (members, met) in packets.iter().zip(&met) {
+        for ((_, i), hit) in members.iter().zip(met) {
+            hits[*i as usize] = *hit;
+        }
+    }
+}
+
+fn nothing() -> Hit {
+    Hit {
+        distance: f32::INFINITY,
+        normal: Vec3::ZERO,
+        lidar: 0.0,
+        object: 0,
+        semantic: 0,
+        velocity: Vec3::ZERO,
+    }
+}
+
+fn cast_packet(standing: &Standing, moving: &Moving, rays: &[Ray], members: &[(u64, u32)]) -> [Hit; LANES] {
+    let mut hits = [nothing(); LANES];
+    let Some((_, first)) = members.first() else {
+        return hits;
+    };
+    let ray = |lane: usize| rays[members.get(lane).map_or(*first, |m| m.1) as usize];
+    let dt = ray(0).dt;
+    let origin = V8::gather(std::array::from_fn(|lane| ray(lane).origin));
+    let dir = V8::gather(std::array::from_fn(|lane| ray(lane).direction));
+    let reach = F8(std::array::from_fn(|lane| {
+        let usable = ray(lane).origin.is_finite() && ray(lane).direction.is_finite();
+        if lane < members.len() && usable {
+            f32::INFINITY
+        } else {
+            -1.0
+        }
+    }));
+    let mut packet = Packet::new(origin, dir, reach);
+    let pad = moving.reach * dt.abs();
+    trace_packet(standing, moving, &mut packet, dt, pad);
+    for (lane, hit) in hits.iter_mut().enumerate().take(members.len()) {
+        if packet.hit[lane] != MISS {
+            *hit = describe(standing, moving, packet.hit[lane], &ray(lane), packet.t.0[lane]);
+        }
+    }
+    hits
+}
+
+fn describe(standing: &Standing, moving: &Moving, number: u32, ray: &Ray, distance: f32) -> Hit {
+    let index = (number & !MOVING) as usize;
+    let (normal, instance, face, motion): (Vec3, &Instance, u32, Motion);
+    if number & MOVING == 0 {
+        let owner = standing.owners[index];
+        instance = &standing.instances[owner.instance as usize];
+        (normal, face, motion) = (standing.tris[index].normal, owner.face, Motion::STILL);
+    } else {
+        let owner = moving.owners[index];
+        instance = &moving.instances[owner.instance as usize];
+        motion = moving.movers[instance.actor as usize].motion;
+        let back = motion.snapshot_from_then(ray.dt).matrix3.transpose();
+        (normal, face) = (back * moving.tris[index].normal, owner.face);
+    }
+    let normal = normal.normalize_or(Vec3::Z);
+    let material = instance.shape.material(instance.shape.faces[face as usize].material);
+    let point = ray.origin + ray.direction * distance;
+    Hit {
+        distance,
+        normal: if normal.dot(ray.direction) > 0.0 {
+            -normal
+        } else {
+            normal
+        },
+        lidar: material.lidar,
+        object: instance.object,
+        semantic: material.semantic as u8,
+        // The centre has moved on since the snapshot.
+        velocity: motion.velocity_at(point - motion.velocity * ray.dt),
+    }
+}

@@ -1,0 +1,146 @@
+//! Exposure, noise and tone curve: from light to the bytes of a picture.
+
+use glam::Vec3;
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::maths::{exp2, log2, luminance, mix64, pow, unit};
+use super::{Shot, Snapshot};
+
+/// Entries of the tone curve's table.
+const CURVE: usize = 8192;
+/// Entries of the table of normally distributed numbers.
+const NORMAL: usize = 4096;
+
+/// Tables that are the same for all pictures.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    /// Display bytes by `v / (1 + v)`.
+    curve: Vec<u8>,
+    normal: Vec<f32>,
+}
+
+impl Tables {
+    pub(crate) fn new() -> Self {
+        let curve = (0..CURVE).map(|i| {
+            let t = (i as f32 + 0.5) / CURVE as f32;
+            (tone(t / (1.0 - t)) * 255.0 + 0.5) as u8
+        });
+        // Sums of twelve uniform numbers.
+        let normal = (0..NORMAL as u64).map(|i| {
+            let draws = (0..12).map(|k| unit((mix64(i * 12 + k + 1) >> 32) as u32));
+            draws.sum::<f32>() - 6.0
+        });
+        Self {
+            curve: curve.collect(),
+            normal: normal.collect(),
+        }
+    }
+}
+
+/// Makes the bytes of a picture from radiances.
+pub(crate) fn develop(
+    hdr: &[Vec3],
+    exposure: f32,
+    snapshot: &Snapshot<'_>,
+    shot: &Shot,
+    tables: &Tables,
+    rgb: &mut [u8],
+) {
+    // By day the exposure is about 1; beyond, the shutter opens first and then the gain rises.
+    let stops = log2(exposure.max(1.0));
+    let gain = exp2(stops * 0.22) * snapshot.params.optics.noise as f32;
+    let sensor = Sensor {
+        exposure,
+        shot: 0.005 * gain,
+        read: shot.read_noise.max(0.0) as f32 * gain * 0.35 / 255.0,
+        seed: shot.seed.value(),
+    };
+    let chunk = 2048;
+    rgb.par_chunks_mut(3 * chunk)
+        .zip(hdr.par_chunks(chunk))
+        .enumerate()
+        .for_each(|(i, (out, light))| sensor_chunk(&sensor, tables, i * chunk, light, out));
+}
+
+/// What turns light into bytes.
+struct Sensor {
+    exposure: f32,
+    /// Standard deviation of photon noise at a signal of 1.
+    shot: f32,
+    /// Standard deviation in the dark.
+    read: f32,
+    seed: u64,
+}
+
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn sensor_chunk(sensor: &Sensor, tables: &Tables, first: usize, light: &[Vec3], out: &mut [u8]) {
+    let (shot2, read2) = (sensor.shot * sensor.shot, sensor.read * sensor.read);
+    for (i, (bytes, light)) in out.chunks_exact_mut(3).zip(light).enumerate() {
+        let bits = mix64(sensor.seed ^ ((first + i) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let values = (*light * sensor.exposure).to_array();
+        for k in 0..3 {
+            let draw = tables.normal[(bits >> (12 * k)) as usize & (NORMAL - 1)];
+            let v = values[k].max(0.0);
+            let v = (v + draw * (v * shot2 + read2).sqrt()).max(0.0);
+            let at = (v / (1.0 + v) * CURVE as f32) as usize;
+            bytes[k] = tables.curve[at.min(CURVE - 1)];
+        }
+    }
+}
+
+/// The factor that a camera would choose, by the mean of the logarithms. Dark scenes are left darker than bright ones, as night
+/// cameras do (the key of Krawczyk, Myszkowski and Seidel, "Lightness perception in tone reproduction", 2005, is such a curve).
+pub(crate) fn exposure(hdr: &[Vec3], bias: f32) -> f32 {
+    let sums: Vec<f32> = hdr
+        .par_chunks(2048)
+        .map(|chunk| {
+            chunk
+                .iter()
+                .step_by(3)
+                .map(|c| log2(luminance(*c).clamp(2e-5, 4.0)))
+                .sum()
+        })
+        .collect();
+    let count: usize = hdr.chunks(2048).map(|chunk| chunk.len().div_ceil(3)).sum();
+    let mean = sums.iter().sum::<f32>() / count.max(1) as f32;
+    let bright = exp2(mean);
+    let key = 0.20 * pow(bright / 0.25, 0.22).clamp(0.15, 1.2);
+    (key / bright).clamp(0.05, 900.0) * exp2(bias)
+}
+
+/// Display value, 0 to 1, of an exposed radiance: Narkowicz's fit of the ACES film curve, then sRGB.
+fn tone(v: f32) -> f32 {
+    let v = (v * (2.51 * v + 0.03)) / (v * (2.43 * v + 0.59) + 0.14);
+    let v = v.clamp(0.0, 1.0);
+    if v <= 0.003_130_8 {
+        v * 12.92
+    } else {
+        1.055 * pow(v, 1.0 / 2.4) - 0.055
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_what_they_say() {
+        let tables = Tables::new();
+        assert!(tables.curve.windows(2).all(|w| w[0] <= w[1]));
+        assert_eq!((tables.curve[0], tables.curve[CURVE - 1]), (0, 255));
+        let mean = tables.normal.iter().sum::<f32>() / NORMAL as f32;
+        let variance = tables.normal.iter().map(|v| v * v).sum::<f32>() / NORMAL as f32;
+        assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+    }
+
+    #[test]
+    fn a_gray_picture_becomes_gray_and_a_dark_one_stays_darker() {
+        let day = vec![Vec3::splat(0.25); 4096];
+        let night = vec![Vec3::splat(0.001); 4096];
+        let (a, b) = (0.25 * exposure(&day, 0.0), 0.001 * exposure(&night, 0.0));
+        assert!((a - 0.2).abs() < 1e-3, "{a}");
+        assert!(b < 0.5 * a && b > 0.02, "{b}");
+        assert!((exposure(&day, 1.0) / exposure(&day, 0.0) - 2.0).abs() < 1e-5);
+    }
+}

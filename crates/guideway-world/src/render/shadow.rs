@@ -1,0 +1,348 @@
+//! Shadows of the sun. Its rays are parallel, so everything is turned once into a frame whose third axis points to the sun: there a
+//! ray is a point (u, v) with a height w, boxes hug what they hold, and a triangle is three lines and a plane.
+
+use std::ops::Range;
+
+use glam::{Mat3, Vec3};
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::bvh::{Node, STACK, Tri, refit};
+use super::lanes::{F8, M8, V8};
+use super::scene::{Moving, Standing};
+use super::trace::{GROUPS, turn};
+use crate::material::Semantic;
+
+/// How far above a point something must be to shade it, m.
+const BIAS: f32 = 1e-3;
+
+/// A triangle in the sun's frame: inside where all three `x u + y v + z` are at least 0; its height there is `plane`'s.
+#[derive(Debug, Clone, Copy)]
+struct Blocker {
+    lines: [Vec3; 3],
+    plane: Vec3,
+    low: Vec3,
+    high: Vec3,
+}
+
+impl Blocker {
+    fn new(turned: &Tri) -> Self {
+        let (a, b, c) = (turned.a, turned.b, turned.c);
+        let n = turned.normal;
+        let sign = if n.z < 0.0 { -1.0 } else { 1.0 };
+        let line = |p: Vec3, q: Vec3| {
+            let (x, y) = ((p.y - q.y) * sign, (q.x - p.x) * sign);
+            // Through the middle of the edge: the same for both triangles that share it, but for the sign.
+            Vec3::new(x, y, -(x * (p.x + q.x) + y * (p.y + q.y)) * 0.5)
+        };
+        // Triangles that the sun sees edge on shade nothing.
+        let none = Vec3::new(0.0, 0.0, f32::NEG_INFINITY);
+        let plane = if n.z == 0.0 {
+            none
+        } else {
+            Vec3::new(-n.x / n.z, -n.y / n.z, n.dot(a) / n.z)
+        };
+        Self {
+            lines: [line(a, b), line(b, c), line(c, a)],
+            plane,
+            low: turned.low(),
+            high: turned.high(),
+        }
+    }
+}
+
+/// Trees and triangles in the sun's frame, in the places of their originals.
+#[derive(Debug, Default)]
+pub(crate) struct Blockers {
+    nodes: Vec<Node>,
+    tris: Vec<Blocker>,
+}
+
+impl Blockers {
+    /// Turns what stands or moves, as far as it `counts`. The boxes are fitted anew, and are empty around what does not count.
+    fn new(nodes: &[Node], tris: &[Tri], sun_from_world: Mat3, counts: impl Fn(usize) -> bool + Sync) -> Self {
+        let tris: Vec<Blocker> = tris
+            .par_iter()
+            .enumerate()
+            .with_min_len(2048)
+            .map(|(i, t)| {
+                let turned = Tri::new([sun_from_world * t.a, sun_from_world * t.b, sun_from_world * t.c]);
+                let mut blocker = Blocker::new(&turned);
+                if !counts(i) {
+                    (blocker.low, blocker.high) = EMPTY;
+                }
+                blocker
+            })
+            .collect();
+        let mut nodes = nodes.to_vec();
+        refit(&mut nodes, |i| (tris[i].low, tris[i].high));
+        Self { nodes, tris }
+    }
+}
+
+/// A box that nothing meets.
+const EMPTY: (Vec3, Vec3) = (Vec3::splat(f32::INFINITY), Vec3::splat(f32::NEG_INFINITY));
+
+/// A mover's box in the sun's frame.
+#[derive(Debug, Clone)]
+struct Caster {
+    low: Vec3,
+    high: Vec3,
+    roots: Range<usize>,
+    index: usize,
+}
+
+/// Everything that shades something.
+#[derive(Debug)]
+pub(crate) struct Sunlight<'a> {
+    sun_from_world: Mat3,
+    standing: &'a Blockers,
+    moving: Blockers,
+    casters: Vec<Caster>,
+    movers: &'a Moving,
+}
+
+/// The frame of a sun in this direction.
+pub(crate) fn sun_from_world(towards: Vec3) -> Mat3 {
+    let (u, v) = towards.any_orthonormal_pair();
+    Mat3::from_cols(u, v, towards).transpose()
+}
+
+impl Blockers {
+    pub(crate) fn standing(standing: &Standing, towards: Vec3) -> Self {
+        // Ground lies below whatever it might shade, but for hills at sunset; and every ray to the sun starts on it.
+        let counts = |i: usize| {
+            let owner = standing.owners[i];
+            let shape = &standing.instances[owner.instance as usize].shape;
+            let material = shape.material(shape.faces[owner.face as usize].material);
+            !matches!(
+                material.semantic,
+                Semantic::Road | Semantic::LaneMarking | Semantic::Sidewalk | Semantic::Terrain
+            )
+        };
+        Self::new(&standing.nodes, &standing.tris, sun_from_world(towards), counts)
+    }
+}
+
+impl<'a> Sunlight<'a> {
+    pub(crate) fn new(standing: &'a Blockers, movers: &'a Moving, towards: Vec3) -> Self {
+        let sun_from_world = sun_from_world(towards);
+        let moving = Blockers::new(&movers.nodes, &movers.tris, sun_from_world, |_| true);
+        let casters = movers
+            .movers
+            .iter()
+            .enumerate()
+            .filter(|(_, m)| !m.roots.is_empty())
+            .map(|(index, m)| {
+                let roots = m.roots.start as usize..m.roots.end as usize;
+                let (low, high) = movers.roots[roots.clone()].iter().fold(EMPTY, |(low, high), root| {
+                    let node = &moving.nodes[*root as usize];
+                    (low.min(node.min), high.max(node.max))
+                });
+                Caster {
+                    low,
+                    high,
+                    roots,
+                    index,
+                }
+            })
+            .collect();
+        Self {
+            sun_from_world,
+            standing,
+            moving,
+            casters,
+            movers,
+        }
+    }
+}
+
+/// Points of a tile in the sun's frame, and the bounds of each group of lanes: lane k of a bound is group k's.
+struct Asking<'a> {
+    points: [V8; GROUPS],
+    dark: &'a mut [M8; GROUPS],
+    low: V8,
+    high_u: F8,
+    high_v: F8,
+}
+
+/// Marks the points that something hides from the sun, the ego vehicle's shadow included. Points are relative to `origin`; those that
+/// are `dark` already do not ask.
+#[multiversion(targets("x86_64+avx+avx2"))]
+pub(crate) fn shade<'a>(light: &Sunlight<'a>, origin: Vec3, points: &[V8; GROUPS], dark: &mut [M8; GROUPS], dt: f32) {
+    shade_plain(light, origin, points, dark, dt);
+}
+
+#[inline(always)]
+pub(crate) fn shade_plain(light: &Sunlight<'_>, origin: Vec3, points: &[V8; GROUPS], dark: &mut [M8; GROUPS], dt: f32) {
+    let rotation = light.sun_from_world.into();
+    let place = V8::splat(light.sun_from_world * origin);
+    let turned: [V8; GROUPS] = std::array::from_fn(|g| turn(rotation, &points[g]) + place);
+    let mut asking = Asking::new(turned, dark);
+    // One call for what stands and for each mover: the walk is large, and is compiled into this place once.
+    let mut next = 0;
+    let mut blockers = light.standing;
+    let mut roots: &[u32] = &[0];
+    loop {
+        for root in roots {
+            asking.walk(&blockers.nodes, *root, &blockers.tris);
+        }
+        blockers = &light.moving;
+        loop {
+            let Some(caster) = light.casters.get(next) else {
+                return;
+            };
+            next += 1;
+            let mover = &light.movers.movers[caster.index];
+            let still = dt == 0.0 || mover.motion.is_still();
+            let pad = if still {
+                Vec3::ZERO
+            } else {
+                Vec3::splat(mover.pad(dt).element_sum())
+            };
+            if !asking.meets(caster.low - pad, caster.high + pad).any() {
+                continue;
+            }
+            roots = &light.movers.roots[caster.roots.clone()];
+            if still {
+                break;
+            }
+            // Points where they are seen from the mover as it was at the snapshot.
+            let frame = mover.motion.snapshot_from_then(dt);
+            let turn_then = (light.sun_from_world * glam::Mat3::from(frame.matrix3)).into();
+            let place = V8::splat(light.sun_from_world * frame.transform_point3(origin));
+            let then = std::array::from_fn(|g| turn(turn_then, &points[g]) + place);
+            let now = asking.points;
+            asking.points = then;
+            asking.bound();
+            for root in roots {
+                asking.walk_again(&blockers.nodes, *root, &blockers.tris);
+            }
+            asking.points = now;
+            asking.bound();
+        }
+    }
+}
+
+impl<'a> Asking<'a> {
+    #[expect(clippy::large_types_passed_by_value, reason = "inlined, and kept")]
+    #[inline(always)]
+    fn new(points: [V8; GROUPS], dark: &'a mut [M8; GROUPS]) -> Self {
+        let mut out = Self {
+            points,
+            dark,
+            low: V8::default(),
+            high_u: F8::ZERO,
+            high_v: F8::ZERO,
+        };
+        out.bound();
+        out
+    }
+
+    /// Bounds of the points that still ask, by group. A group without any gets bounds that nothing meets.
+    #[inline(always)]
+    fn bound(&mut self) {
+        for g in 0..GROUPS {
+            self.bound_group(g);
+        }
+    }
+
+    #[inline(always)]
+    fn bound_group(&mut self, g: usize) {
+        let (none, all) = (F8::splat(f32::INFINITY), F8::splat(f32::NEG_INFINITY));
+        let (p, d) = (&self.points[g], self.dark[g]);
+        self.low.x.0[g] = d.pick(none, p.x).lowest();
+        self.low.y.0[g] = d.pick(none, p.y).lowest();
+        self.low.z.0[g] = d.pick(none, p.z).lowest();
+        self.high_u.0[g] = d.pick(all, p.x).highest();
+        self.high_v.0[g] = d.pick(all, p.y).highest();
+    }
+
+    /// The groups for which a box may stand before the sun.
+    #[inline(always)]
+    fn meets(&self, min: Vec3, max: Vec3) -> M8 {
+        self.low.x.le(F8::splat(max.x))
+            & self.low.y.le(F8::splat(max.y))
+            & self.low.z.lt(F8::splat(max.z))
+            & self.high_u.ge(F8::splat(min.x))
+            & self.high_v.ge(F8::splat(min.y))
+    }
+
+    #[inline(never)]
+    fn walk_again(&mut self, nodes: &[Node], root: u32, tris: &[Blocker]) {
+        self.walk(nodes, root, tris);
+    }
+
+    #[inline(always)]
+    fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Blocker]) {
+        let Some(top) = nodes.get(root as usize) else {
+            return;
+        };
+        if !self.meets(top.min, top.max).any() {
+            return;
+        }
+        let mut stack = [0_u32; STACK];
+        let mut depth = 0;
+        let mut at = root;
+        loop {
+            let node = &nodes[at as usize];
+            if node.count > 0 {
+                let first = node.first as usize;
+                let mut changed = 0;
+                for tri in &tris[first..first + node.count as usize] {
+                    changed |= self.triangle(tri);
+                }
+                while changed != 0 {
+                    self.bound_group(changed.trailing_zeros() as usize);
+                    changed &= changed - 1;
+                }
+            } else {
+                let (a, b) = (&nodes[node.first as usize], &nodes[node.first as usize + 1]);
+                let (in_a, in_b) = (self.meets(a.min, a.max).any(), self.meets(b.min, b.max).any());
+                if in_a && in_b {
+                    stack[depth] = node.first + 1;
+                    depth += 1;
+                    at = node.first;
+                    continue;
+                }
+                if in_a || in_b {
+                    at = node.first + u32::from(in_b);
+                    continue;
+                }
+            }
+            if depth == 0 {
+                return;
+            }
+            depth -= 1;
+            at = stack[depth];
+        }
+    }
+
+    /// The groups, as bits, in which the triangle shades a point.
+    #[inline(always)]
+    fn triangle(&mut self, tri: &Blocker) -> u32 {
+        let meets = self.meets(tri.low, tri.high);
+        if !meets.any() {
+            return 0;
+        }
+        let mut changed = 0;
+        for g in 0..GROUPS {
+            if meets.0[g] == 0 {
+                continue;
+            }
+            let p = &self.points[g];
+            let along = |line: Vec3| p.x * line.x + p.y * line.y + F8::splat(line.z);
+            let inside = along(tri.lines[0])
+                .min(along(tri.lines[1]))
+                .min(along(tri.lines[2]))
+                .ge(F8::ZERO);
+            let above = along(tri.plane).gt(p.z + F8::splat(BIAS));
+            let hit = inside & above;
+            if hit.any() {
+                changed |= 1 << g;
+                self.dark[g] = self.dark[g] | hit;
+            }
+        }
+        changed
+    }
+}
