@@ -1,7 +1,7 @@
 # The two commands are `make demo` and `make test`; both install what is missing and share one set of artefacts.
 #
-#   make demo DATA=path/to/images     the whole path on real images
-#   make test                         every check and test
+#   make demo     the whole path: a world is made, driven through, recorded, ingested, trained on, evaluated, traced
+#   make test     every check and test
 #
 # Always the release profile, always the whole workspace: cargo compiles a dependency once for each profile and each set
 # of features asked of it, and the engines take half an hour. `PKG="guideway-core guideway-eval"` narrows build, test and
@@ -28,7 +28,8 @@ PKG ?=
 SCOPE := $(if $(PKG),$(addprefix --package ,$(PKG) xtask),--workspace)
 # Generated files come from the whole program.
 JOBS ?= $(if $(PKG),fmt layers features size words clippy doc test,all)
-DATA ?= $(CURDIR)/../shared/data/vehicles_openimages
+# A folder of images with boxes instead of a world.
+DATA ?=
 
 .PHONY: help setup setup-build build test lint demo demo-data bench gen fmt fuzz-build clean-demo
 
@@ -53,7 +54,7 @@ lint: setup-build ## clippy alone, on the artefacts of the build
 	cargo build --release --locked $(SCOPE)
 	$(XTASK) ci clippy $(addprefix --package ,$(PKG))
 
-demo: demo-data build ## the whole path on a folder of real images: make demo DATA=FOLDER
+demo: demo-data build ## the whole path, in a world of its own (or on a folder of images with boxes: make demo DATA=FOLDER)
 	GUIDEWAY_BIN="$(BIN)" DATA="$(DATA)" scripts/demo.sh
 
 # Before the build: half an hour is a long wait for "there is no data".

@@ -1,5 +1,7 @@
 //! The command line's types. What a command does is in `commands/<noun>.rs`; what it means is in the facade.
 
+pub(crate) mod world;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -81,6 +83,9 @@ pub(crate) enum Command {
     /// Look at the recordings in the workspace
     #[command(subcommand)]
     Log(LogCommand),
+    /// Make worlds that drive, record and label themselves
+    #[command(subcommand)]
+    World(world::WorldCommand),
     /// Ask the tables in SQL
     Query(QueryArgs),
     /// Freeze, look at, compare and export dataset versions

@@ -1,10 +1,12 @@
 //! The JSON schemas of the files that people write.
 
+use guideway_world::{params::world_schema, sensors::Rig};
+
 use crate::config::ConfigFile;
 
-/// The names of the schemas: `config` for `guideway.toml`, `detector` for a detector's TOML file.
+/// The names of the schemas: `config` for `guideway.toml`, `detector`, `world` and `rig` for the files of those names.
 pub fn schemas() -> Vec<&'static str> {
-    vec!["config", "detector"]
+    vec!["config", "detector", "world", "rig"]
 }
 
 /// The JSON schema of this name.
@@ -12,6 +14,8 @@ pub fn schema(name: &str) -> Option<String> {
     let value = match name {
         "config" => schemars::schema_for!(ConfigFile).to_value(),
         "detector" => guideway_train::DetectorConfig::json_schema(),
+        "world" => world_schema(),
+        "rig" => Rig::json_schema(),
         _ => return None,
     };
     serde_json::to_string_pretty(&value).ok()

@@ -152,6 +152,12 @@ pub enum ErrorKind {
     /// Writing another format failed.
     #[error(transparent)]
     Export(#[from] guideway_ingest::export::ExportError),
+    /// Writing a log failed.
+    #[error(transparent)]
+    LogWrite(#[from] guideway_ingest::write::WriteError),
+    /// A world cannot be made.
+    #[error(transparent)]
+    World(#[from] guideway_world::WorldError),
 }
 
 macro_rules! from {
@@ -174,6 +180,8 @@ from!(
     guideway_ingest::mcap::McapError,
     guideway_ingest::media::MediaError,
     guideway_ingest::export::ExportError,
+    guideway_ingest::write::WriteError,
+    guideway_world::WorldError,
 );
 
 impl Error {
@@ -242,7 +250,7 @@ impl Error {
     /// The exit code of a command that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self.kind() {
-            ErrorKind::Usage { .. } => exit::USAGE,
+            ErrorKind::Usage { .. } | ErrorKind::World(guideway_world::WorldError::Parameter { .. }) => exit::USAGE,
             ErrorKind::NothingSelected { .. } => exit::NOTHING_SELECTED,
             ErrorKind::Interrupted { .. } => exit::INTERRUPTED,
             _ => exit::FAILED,
@@ -280,6 +288,8 @@ impl Hint for Error {
             ErrorKind::Log(err) => err.hint(),
             ErrorKind::Media(err) => err.hint(),
             ErrorKind::Export(err) => err.hint(),
+            ErrorKind::LogWrite(err) => err.hint(),
+            ErrorKind::World(err) => err.hint(),
             ErrorKind::Io { source, .. } => {
                 for_io(source).or_else(|| Some("check that the folder can be written to and has room".to_owned()))
             }

@@ -152,6 +152,16 @@ impl Workspace {
         Ok(report)
     }
 
+    /// Reads one recording that the program itself makes.
+    pub(crate) fn ingest_source(
+        &self,
+        source: &mut dyn Source,
+        reporter: &dyn Reporter,
+    ) -> Result<IngestedRecording, Error> {
+        let classes = ClassNames::load(self.settings().taxonomy.as_deref())?;
+        self.ingest_one(source, &IngestOptions::default(), &classes, reporter)
+    }
+
     fn ingest_one(
         &self,
         source: &mut dyn Source,

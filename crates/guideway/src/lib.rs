@@ -11,6 +11,7 @@
 //! | freeze, compare and export datasets | [`Workspace::freeze`], [`Workspace::dataset_diff`], [`Workspace::export`] |
 //! | train and predict | [`Workspace::train`], [`Workspace::predict`] |
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
+//! | make worlds, record fleets | [`world_record`], [`Workspace::world_frames`], [`world_preview`] |
 //! | follow lineage | [`Workspace::trace`] |
 //! | check that all is whole | [`Workspace::doctor`] |
 //! | stop long work from outside | [`Workspace::interrupt`] |
@@ -46,6 +47,7 @@ pub mod split;
 mod taxonomy;
 mod train;
 mod workspace;
+mod world;
 
 pub use config::{ConfigFile, ENV_VARS, EnvVar, NEW_PROJECT_FILE, PROJECT_FILE, Setting, Settings};
 pub use dataset::{ClassSummary, DatasetSummary, ExportFormat, ExportReport, FreezeOptions, GroupBy, SplitSummary};
@@ -68,3 +70,7 @@ pub use predict::PredictReport;
 pub use query::{JsonShape, QueryResult};
 pub use train::{ModelSummary, TrainOptions, TrainReport};
 pub use workspace::Workspace;
+pub use world::{
+    BenchReport, BenchStage, RecordOptions, RecordReport, RecordedLog, WorldFramesOptions, WorldFramesReport,
+    WorldSetup, world_bench, world_diversity, world_preview, world_record, world_schema_json,
+};

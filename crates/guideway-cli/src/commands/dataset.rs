@@ -1,5 +1,6 @@
 //! `dataset`: freeze, list, show, compare, export.
 
+use guideway::split::SplitSpec;
 use guideway::{DatasetSummary, Error, FreezeOptions, GroupBy};
 use serde_json::{Value, json};
 
@@ -43,19 +44,23 @@ pub(crate) fn run(context: &Context, command: &DatasetCommand) -> Result<Outcome
     }
 }
 
-fn freeze(context: &Context, args: &FreezeArgs) -> Result<Outcome, Error> {
-    let split = match &args.split {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|message: String| {
+/// The fractions of `--split`.
+pub(super) fn split(text: Option<&str>) -> Result<Option<SplitSpec>, Error> {
+    text.map(|text| {
+        text.parse().map_err(|message: String| {
             Error::usage(
                 format!("--split {text}: {message}"),
                 "write it like train=0.8,val=0.2".to_owned(),
             )
-        })?),
-    };
+        })
+    })
+    .transpose()
+}
+
+fn freeze(context: &Context, args: &FreezeArgs) -> Result<Outcome, Error> {
     let options = FreezeOptions {
         sql: args.from.clone(),
-        split,
+        split: split(args.split.as_deref())?,
         group_by: match args.group_by {
             GroupByArg::Recording => GroupBy::Recording,
             GroupByArg::Frame => GroupBy::Frame,

@@ -10,6 +10,7 @@ mod lineage;
 mod log;
 mod model;
 mod workspace;
+mod world;
 
 use guideway::Error;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Init(args) => workspace::init(context, &args),
         Command::Ingest(args) => data::ingest(context, &args),
         Command::Log(command) => log::run(context, &command),
+        Command::World(command) => world::run(context, &command),
         Command::Query(args) => data::query(context, &args),
         Command::Dataset(command) => dataset::run(context, &command),
         Command::Train(args) => model::train(context, &args),

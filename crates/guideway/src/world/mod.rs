@@ -1,0 +1,303 @@
+//! Worlds made to order: their schema, a preview, logs of a fleet, frames for a dataset, how fast they are.
+
+mod frames;
+mod log;
+
+use std::path::{Path, PathBuf};
+
+use guideway_core::Reporter;
+use guideway_ingest::write::{LogWriter, WriteOptions};
+use guideway_world::Seed;
+use guideway_world::drive::Drive;
+use guideway_world::frames::FrameSet;
+use guideway_world::labels::DiversityReport;
+use guideway_world::params::{SceneParams, WorldConfig, world_schema};
+use guideway_world::sensors::Rig;
+use guideway_world::sensors::rig::CameraSpec;
+use guideway_world::world::World;
+use serde::Serialize;
+
+pub use frames::{WorldFramesOptions, WorldFramesReport};
+pub use guideway_world::bench::{BenchReport, Stage as BenchStage};
+
+use self::log::{DriveFacts, Scribe};
+use crate::error::Error;
+
+/// Seconds from 1970 to the beginning of the year in which worlds play, 2026.
+const YEAR_S: i64 = 1_767_225_600;
+
+/// A configuration with its rig, read from files.
+#[derive(Debug, Clone)]
+pub struct WorldSetup {
+    config: WorldConfig,
+    folder: PathBuf,
+    rig: Rig,
+}
+
+impl WorldSetup {
+    /// Reads a configuration; without one everything has its default. `rig` overrules the rig that the file names: built-in, or a file.
+    pub fn read(config: Option<&Path>, rig: Option<&str>) -> Result<Self, Error> {
+        let folder = config.and_then(Path::parent).map_or_else(PathBuf::new, Path::to_owned);
+        let config = match config {
+            Some(path) => WorldConfig::read(path)?,
+            None => WorldConfig::default(),
+        };
+        let rig = match (rig, config.rig()) {
+            (Some(name), _) => read_rig(name, Path::new(""))?,
+            (None, Some(name)) => read_rig(name, &folder)?,
+            (None, None) => Rig::builtin("default")?,
+        };
+        Ok(Self { config, folder, rig })
+    }
+
+    /// The rig.
+    pub fn rig(&self) -> &Rig {
+        &self.rig
+    }
+
+    /// The parameters of the scene with this seed, every number fixed.
+    pub fn sample(&self, seed: u64, scene: u64) -> Result<SceneParams, Error> {
+        Ok(self.config.sample(scene_seed(seed, scene))?)
+    }
+
+    /// The same as the text of a configuration that gives this scene again.
+    pub fn sample_toml(&self, seed: u64, scene: u64) -> Result<String, Error> {
+        Ok(WorldConfig::to_toml(&self.sample(seed, scene)?)?)
+    }
+
+    fn frame_set<'a>(&'a self, camera: &'a CameraSpec, seed: u64, count: u32, per_scene: u32) -> FrameSet<'a> {
+        FrameSet {
+            config: &self.config,
+            folder: &self.folder,
+            camera,
+            seed: Seed::new(seed),
+            count: u64::from(count),
+            per_scene: u64::from(per_scene),
+        }
+    }
+}
+
+fn scene_seed(seed: u64, scene: u64) -> Seed {
+    FrameSet::scene_seed(Seed::new(seed), scene)
+}
+
+fn read_rig(name: &str, folder: &Path) -> Result<Rig, Error> {
+    if Rig::BUILTIN.contains(&name) {
+        return Ok(Rig::builtin(name)?);
+    }
+    let path = folder.join(name);
+    if !path.exists() {
+        // Says which names there are.
+        return Ok(Rig::builtin(name)?);
+    }
+    let text = std::fs::read_to_string(&path).map_err(|err| Error::io("read", &path, err))?;
+    Ok(Rig::parse(&text, &path.display().to_string())?)
+}
+
+/// The JSON schema of a configuration, or of a rig.
+pub fn world_schema_json(rig: bool) -> serde_json::Value {
+    if rig { Rig::json_schema() } else { world_schema() }
+}
+
+/// Draws a contact sheet of some scenes into a PNG file.
+pub fn world_preview(setup: &WorldSetup, seed: u64, scenes: u32, out: &Path) -> Result<[u32; 2], Error> {
+    let sheet =
+        guideway_world::preview::contact_sheet(&setup.config, &setup.folder, &setup.rig, Seed::new(seed), scenes)?;
+    let mut png = std::io::Cursor::new(Vec::new());
+    sheet
+        .write_to(&mut png, image::ImageFormat::Png)
+        .map_err(|err| Error::corrupt(out.display().to_string(), err))?;
+    std::fs::write(out, png.into_inner()).map_err(|err| Error::io("write", out, err))?;
+    Ok([sheet.width(), sheet.height()])
+}
+
+/// Measures how fast worlds are made and seen.
+pub fn world_bench(setup: &WorldSetup, seed: u64, frames: u32) -> Result<BenchReport, Error> {
+    Ok(guideway_world::bench::bench(&setup.rig, frames, Seed::new(seed))?)
+}
+
+/// Counts what a configuration gives over many frames.
+pub fn world_diversity(
+    setup: &WorldSetup,
+    seed: u64,
+    frames: u32,
+    reporter: &dyn Reporter,
+) -> Result<DiversityReport, Error> {
+    let camera = frames::first_camera(setup)?;
+    let task = reporter.begin("Sampling", Some(u64::from(frames)), "frames");
+    let mut report = DiversityReport::default();
+    for frame in setup.frame_set(camera, seed, frames, 2).frames() {
+        let frame = frame?;
+        report.add(&frame.origin.params, &frame.reading.frame, &frame.reading.labels);
+        task.advance(1);
+    }
+    Ok(report)
+}
+
+/// What to record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordOptions {
+    /// Number of drives.
+    pub drives: u32,
+    /// Length of each, s.
+    pub seconds: f64,
+    /// Seed of the fleet.
+    pub seed: u64,
+    /// Folder for the logs.
+    pub out: PathBuf,
+    /// Compress the logs (pictures and noise hardly shrink, label planes do).
+    pub compress: bool,
+}
+
+/// A recorded log.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordedLog {
+    /// The file.
+    pub path: PathBuf,
+    /// Number of the drive.
+    pub drive: u32,
+    /// Its seed.
+    pub seed: u64,
+    /// Whether it was there already.
+    pub existed: bool,
+    /// Pictures and sweeps; 0 for one that was there.
+    pub frames: u64,
+    /// Labels.
+    pub labels: u64,
+    /// Size, bytes.
+    pub bytes: u64,
+}
+
+/// What a fleet recorded.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordReport {
+    /// The logs, by drive.
+    pub logs: Vec<RecordedLog>,
+}
+
+/// Sends a fleet out: one MCAP log a drive. A log's name holds a digest of everything that it is made from, so a log that is there already
+/// is not made again, and one that was cut short is.
+pub fn world_record(
+    setup: &WorldSetup,
+    options: &RecordOptions,
+    reporter: &dyn Reporter,
+) -> Result<RecordReport, Error> {
+    if options.drives == 0 || !(options.seconds > 0.0 && options.seconds.is_finite()) {
+        return Err(Error::usage(
+            format!("{} drives of {} s", options.drives, options.seconds),
+            "ask for at least one drive of more than 0 s".to_owned(),
+        ));
+    }
+    std::fs::create_dir_all(&options.out).map_err(|err| Error::io("create", &options.out, err))?;
+    let task = reporter.begin(
+        "Recording",
+        Some((f64::from(options.drives) * options.seconds * 10.0).round() as u64),
+        "tenths of a second",
+    );
+    let mut logs = Vec::new();
+    for drive in 0..options.drives {
+        let seed = scene_seed(options.seed, u64::from(drive));
+        let params = setup.config.sample(seed)?;
+        let path = options.out.join(format!(
+            "drive-{drive:04}-{}.mcap",
+            digest(setup, &params, seed, options)?
+        ));
+        task.note(&path.file_name().unwrap_or_default().to_string_lossy());
+        let mut log = RecordedLog {
+            drive,
+            seed: seed.value(),
+            existed: path.exists(),
+            frames: 0,
+            labels: 0,
+            bytes: 0,
+            path,
+        };
+        if log.existed {
+            task.advance((options.seconds * 10.0).round() as u64);
+        } else {
+            let counts = record_one(setup, params, seed, options, &log.path, task.as_ref())?;
+            (log.frames, log.labels) = (counts.frames, counts.labels);
+        }
+        log.bytes = std::fs::metadata(&log.path)
+            .map_err(|err| Error::io("read", &log.path, err))?
+            .len();
+        logs.push(log);
+    }
+    Ok(RecordReport { logs })
+}
+
+fn record_one(
+    setup: &WorldSetup,
+    params: SceneParams,
+    seed: Seed,
+    options: &RecordOptions,
+    path: &Path,
+    task: &dyn guideway_core::Task,
+) -> Result<log::Counts, Error> {
+    let start_ns = start_ns(&params, seed);
+    let facts_params = WorldConfig::to_toml(&params)?;
+    let drive = Drive::new(
+        World::new(params, &setup.folder, seed)?,
+        setup.rig.clone(),
+        options.seconds,
+    )?;
+    let facts = DriveFacts::new(&drive, start_ns);
+    let mut writer = LogWriter::create(
+        path,
+        WriteOptions {
+            compression: options.compress.then_some(guideway_ingest::write::Compression::Zstd),
+            ..WriteOptions::default()
+        },
+    )?;
+    writer.metadata(
+        "guideway.world",
+        &[
+            ("seed", seed.value().to_string()),
+            ("seconds", options.seconds.to_string()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("params.toml", facts_params),
+            ("rig.toml", setup.rig.to_toml()?),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into(),
+    )?;
+    let mut scribe = Scribe::new(writer, &facts);
+    let mut tenths = 0;
+    for measurement in drive {
+        let measurement = measurement?;
+        scribe.write(&measurement)?;
+        let now = (measurement.firing.time_s() * 10.0) as u64;
+        task.advance(now.saturating_sub(tenths));
+        tenths = tenths.max(now);
+    }
+    task.advance(((options.seconds * 10.0).round() as u64).saturating_sub(tenths));
+    let (writer, counts) = scribe.finish();
+    writer.finish()?;
+    Ok(counts)
+}
+
+/// When a drive begins: the scene's day and hour of 2026 in UTC, and some seconds of its own, so that no two drives of a fleet coincide.
+fn start_ns(params: &SceneParams, seed: Seed) -> i64 {
+    let time = &params.time;
+    let day = i64::from(time.day_of_year.saturating_sub(1));
+    let hours = time.hour - time.longitude_deg / 15.0;
+    let own = (seed.child("clock").value() % 600_000_000_000) as i64;
+    (YEAR_S + day * 86_400) * 1_000_000_000 + (hours * 3.6e12) as i64 + own
+}
+
+/// Eight hexadecimal digits of everything that a log is made from.
+fn digest(setup: &WorldSetup, params: &SceneParams, seed: Seed, options: &RecordOptions) -> Result<String, Error> {
+    let mut hasher = blake3::Hasher::new();
+    for part in [
+        WorldConfig::to_toml(params)?,
+        setup.rig.to_toml()?,
+        seed.value().to_string(),
+        options.seconds.to_string(),
+        options.compress.to_string(),
+        env!("CARGO_PKG_VERSION").to_owned(),
+    ] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    Ok(hasher.finalize().to_hex()[..8].to_owned())
+}
