@@ -243,10 +243,7 @@ impl Workspace {
             }
             .into());
         }
-        let key: String = frames
-            .sorted()
-            .fold(IdBuilder::new("frames"), |id, frame| id.text(frame))
-            .finish();
+        let key: String = frames.sorted().fold(IdBuilder::new("frames"), IdBuilder::text).finish();
         let frames = Arc::new(frames);
         Ok(Target {
             source: Box::new(FrameSource::new(self, Arc::clone(&frames))),

@@ -12,8 +12,8 @@ fn check(bench: &Bench, name: &str, args: &[&str]) {
 /// Only what the doctor found wrong.
 pub(crate) fn check_doctor(bench: &Bench, name: &str, args: &[&str]) {
     let mut run = bench.run(args);
-    let lines = run.stdout.lines().filter(|line| !line.contains("  ok  "));
-    run.stdout = lines.map(|line| format!("{line}\n")).collect();
+    let lines: Vec<&str> = run.stdout.lines().filter(|line| !line.contains("  ok  ")).collect();
+    run.stdout = lines.join("\n") + "\n";
     compare(name, &args.join(" "), &run);
 }
 

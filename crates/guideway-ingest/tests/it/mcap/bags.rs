@@ -133,7 +133,8 @@ fn single_files_read_as_the_reference_reader_reads_them() {
     let expected = guideway_testkit::json(&root.join("expected_bags.json"));
     let mut seen = 0;
     for (case, want) in expected["cases"].as_object().unwrap() {
-        let Some(file) = case.strip_prefix("file:").filter(|name| name.ends_with(".mcap")) else {
+        let is_mcap = |name: &&str| Path::new(name).extension().is_some_and(|end| end == "mcap");
+        let Some(file) = case.strip_prefix("file:").filter(is_mcap) else {
             continue;
         };
         seen += 1;

@@ -14,7 +14,7 @@ use guideway_ingest::write::{ChannelSpec, Compression, LogWriter, WriteError, Wr
 use proptest::prelude::*;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, EnumValueDescriptorProto, FileDescriptorSet};
 
 const AT: i64 = 1_700_000_000_000_000_000;
 
@@ -40,7 +40,7 @@ impl Maker {
             for message in file.message_type {
                 let name = format!(".{}.{}", file.package.as_deref().unwrap(), message.name());
                 for list in &message.enum_type {
-                    let numbers = list.value.iter().map(|value| value.number()).collect();
+                    let numbers = list.value.iter().map(EnumValueDescriptorProto::number).collect();
                     enums.insert(format!("{name}.{}", list.name()), numbers);
                 }
                 types.insert(name, message);
