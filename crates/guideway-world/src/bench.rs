@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::drive::{encode_jpeg, shot};
 use crate::labels::check::{check_agreement, check_picture, check_sweep};
 use crate::labels::{LabelOptions, Picture, count_points, label_picture, label_sweep};
 use crate::params::{SceneParams, TrafficParams};
+use crate::picture::{encode_jpeg, failed, shot};
 use crate::render::Renderer as _;
 use crate::sensors::Rig;
 use crate::sensors::lidar::sweep;
@@ -88,7 +88,7 @@ pub fn bench(rig: &Rig, frames: u32, seed: Seed) -> Result<BenchReport, WorldErr
     };
     let camera = rig.cameras.first().ok_or_else(|| missing("camera"))?;
     let lidar = rig.lidars.first().ok_or_else(|| missing("lidar"))?;
-    let view = shot(camera, seed)?;
+    let view = shot(seed, camera, 0)?;
 
     let mut spent = [Duration::ZERO; 5];
     let (mut objects, mut violations, mut rays) = (0_usize, 0_usize, 0_usize);
@@ -124,13 +124,8 @@ pub fn bench(rig: &Rig, frames: u32, seed: Seed) -> Result<BenchReport, WorldErr
         lap(3);
         let jpeg = encode_jpeg(&picture, camera.jpeg_quality);
         lap(4);
-        let failed = |problem: String| WorldError::Picture {
-            width: picture.width,
-            height: picture.height,
-            problem,
-        };
-        let labels = labels.map_err(|err| failed(err.to_string()))?;
-        jpeg.map_err(|err| failed(err.to_string()))?;
+        let labels = labels.map_err(|err| failed(&picture, &err))?;
+        jpeg?;
         objects += labels.objects.len();
         rays = picture.depth.len() * view.samples.max(1) as usize + points_cast(lidar);
         if frame % 10 == 0 {
@@ -157,7 +152,7 @@ pub fn bench(rig: &Rig, frames: u32, seed: Seed) -> Result<BenchReport, WorldErr
         frames,
         image: [camera.width, camera.height],
         lidar_rays: points_cast(lidar) as u32,
-        triangles: (world.triangles() + moving) as u64,
+        triangles: (world.environment().triangles() + moving) as u64,
         actors: state.actors.len() as u32,
         objects_per_frame: objects as f64 / f64::from(frames),
         threads: rayon::current_num_threads() as u32,

@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use guideway_core::Se3;
-use image::ImageEncoder as _;
 use rayon::prelude::*;
 
-use crate::labels::{FrameLabels, LabelOptions, LidarLabel, Picture, count_points, label_picture, label_sweep};
-use crate::params::SceneParams;
-use crate::render::{CameraFrame, ObjectId, Renderer as _, Shot, Snapshot};
+use crate::labels::{LidarLabel, count_points, label_sweep};
+use crate::picture::{self, CameraReading};
+use crate::render::ObjectId;
 use crate::sensors::lidar::sweep;
 use crate::sensors::navigation::{GnssFix, ImuSample, gnss, imu, wheel_speed};
 use crate::sensors::radar::{RadarDetection, detections};
-use crate::sensors::rig::CameraSpec;
 use crate::sensors::{EgoMotion, Firing, LidarPoint, Rig, Schedule, SensorRef};
 use crate::state::WorldState;
 use crate::world::World;
@@ -20,17 +18,6 @@ use crate::{Seed, WorldError};
 
 /// Pictures and sweeps that are worked on at the same time. More would only cost memory: each keeps all cores busy.
 const AT_ONCE: usize = 4;
-
-/// A picture with its labels.
-#[derive(Debug, Clone)]
-pub struct CameraReading {
-    /// Pixels, depth, objects, semantics.
-    pub frame: CameraFrame,
-    /// The picture as JPEG.
-    pub jpeg: Vec<u8>,
-    /// Its labels.
-    pub labels: FrameLabels,
-}
 
 /// A sweep with its labels.
 #[derive(Debug, Clone)]
@@ -73,36 +60,10 @@ pub struct Measurement {
     pub data: Data,
 }
 
-/// What makes a frame again, bit for bit.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-pub struct FrameOrigin {
-    /// Version of guideway that made it.
-    pub version: String,
-    /// Seed of the drive.
-    pub seed: u64,
-    /// Seconds since the start of the drive.
-    pub time_s: f64,
-    /// The resolved parameters.
-    pub params: SceneParams,
-}
-
-impl FrameOrigin {
-    /// Of a frame of this world.
-    pub fn new(world: &World, time_s: f64) -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            seed: world.seed().value(),
-            time_s,
-            params: world.params().clone(),
-        }
-    }
-}
-
 /// Runs a world and measures.
 pub struct Drive {
     world: World,
     rig: Rig,
-    shots: Vec<Shot>,
     schedule: std::iter::Peekable<Schedule>,
     seed: Seed,
     /// Measured, but a message with an earlier log time may still come.
@@ -155,16 +116,10 @@ impl Drive {
     pub fn new(world: World, rig: Rig, seconds: f64) -> Result<Self, WorldError> {
         rig.check("the rig")?;
         let seed = world.seed().child("sensors");
-        let shots = rig
-            .cameras
-            .iter()
-            .map(|spec| shot(spec, seed))
-            .collect::<Result<_, _>>()?;
         Ok(Self {
             schedule: Schedule::new(&rig, seconds, seed).peekable(),
             world,
             rig,
-            shots,
             seed,
             pending: BinaryHeap::new(),
             ready: VecDeque::new(),
@@ -179,11 +134,6 @@ impl Drive {
     /// The rig.
     pub fn rig(&self) -> &Rig {
         &self.rig
-    }
-
-    /// What makes the frame at this time again.
-    pub fn origin(&self, time_s: f64) -> FrameOrigin {
-        FrameOrigin::new(&self.world, time_s)
     }
 
     fn work(&mut self) -> Result<(), WorldError> {
@@ -248,12 +198,9 @@ impl Drive {
         let now = |kind: &str, i: usize| own(kind, i).index(firing.sequence);
         let data = match firing.sensor {
             SensorRef::Camera(i) => {
-                let shot = Shot {
-                    seed: now("camera", i),
-                    ..self.shots[i].clone()
-                };
-                let quality = self.rig.cameras[i].jpeg_quality;
-                Data::Camera(Box::new(picture(&self.world, &snapshot, &shot, lidar_points, quality)?))
+                let camera = &self.rig.cameras[i];
+                let taken = picture::take(&self.world, state, camera, firing.stamp_ns, lidar_points)?;
+                Data::Camera(Box::new(taken))
             }
             SensorRef::Lidar(i) => {
                 let spec = &self.rig.lidars[i];
@@ -281,68 +228,6 @@ impl Drive {
             data,
         })
     }
-}
-
-/// How a camera of a rig takes pictures.
-///
-/// # Errors
-/// Numbers that make no camera; a checked rig has none.
-pub fn shot(spec: &CameraSpec, seed: Seed) -> Result<Shot, WorldError> {
-    spec.shot(seed).map_err(|err| WorldError::Rig {
-        origin: "the rig".to_owned(),
-        sensor: spec.name.clone(),
-        parameter: "model".to_owned(),
-        value: spec.model.name().to_owned(),
-        problem: err.to_string(),
-    })
-}
-
-/// Takes a picture, labels it and encodes it as JPEG of this quality (1 to 100).
-pub fn picture(
-    world: &World,
-    snapshot: &Snapshot<'_>,
-    shot: &Shot,
-    lidar_points: Option<&BTreeMap<ObjectId, u32>>,
-    quality: u8,
-) -> Result<CameraReading, WorldError> {
-    let frame = world.renderer().camera(snapshot, shot);
-    let view = Picture {
-        renderer: world.renderer(),
-        snapshot,
-        shot,
-        frame: &frame,
-        lanes: Some(world.lane_lines()),
-        lidar_points,
-    };
-    let (labels, jpeg) = rayon::join(
-        || label_picture(&view, &LabelOptions::default()),
-        || encode_jpeg(&frame, quality),
-    );
-    let failed = |problem: String| WorldError::Picture {
-        width: frame.width,
-        height: frame.height,
-        problem,
-    };
-    Ok(CameraReading {
-        labels: labels.map_err(|err| failed(err.to_string()))?,
-        jpeg: jpeg.map_err(|err| failed(err.to_string()))?,
-        frame,
-    })
-}
-
-/// A picture as JPEG of this quality, 1 to 100.
-///
-/// # Errors
-/// A size that JPEG does not have.
-pub fn encode_jpeg(frame: &CameraFrame, quality: u8) -> Result<Vec<u8>, image::ImageError> {
-    let mut jpeg = Vec::with_capacity(frame.rgb.len() / 8);
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, quality.clamp(1, 100)).write_image(
-        &frame.rgb,
-        frame.width,
-        frame.height,
-        image::ExtendedColorType::Rgb8,
-    )?;
-    Ok(jpeg)
 }
 
 impl Iterator for Drive {

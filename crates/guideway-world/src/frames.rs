@@ -5,14 +5,14 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::drive::{CameraReading, FrameOrigin, picture, shot};
 use crate::params::WorldConfig;
+use crate::picture::{CameraReading, FrameOrigin, seconds, take};
 use crate::sensors::rig::CameraSpec;
 use crate::world::World;
 use crate::{Seed, WorldError};
 
-/// Time between two frames of a scene, s: enough for the picture to be another one.
-const APART_S: f64 = 3.0;
+/// Time between two frames of a scene, ns: enough for the picture to be another one.
+const APART_NS: i64 = 3_000_000_000;
 /// Scenes that are made at the same time. Building one is the work of a single core.
 const AT_ONCE: u64 = 4;
 
@@ -73,14 +73,13 @@ impl<'a> FrameSet<'a> {
         let first = scene * per_scene;
         (first..self.count.min(first + per_scene))
             .map(|index| {
-                let time_s = (index - first) as f64 * APART_S;
-                let state = world.state_at(time_s);
-                let view = shot(self.camera, seed.child("frame").index(index - first))?;
-                let reading = picture(&world, &world.snapshot(&state), &view, None, self.camera.jpeg_quality)?;
+                let time_ns = (index - first) as i64 * APART_NS;
+                let state = world.state_at(seconds(time_ns));
+                let reading = take(&world, &state, self.camera, time_ns, None)?;
                 Ok(Frame {
                     index,
                     scene,
-                    origin: FrameOrigin::new(&world, time_s),
+                    origin: FrameOrigin::new(&world, self.camera, time_ns),
                     reading,
                 })
             })

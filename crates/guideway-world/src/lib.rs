@@ -15,6 +15,7 @@
 //! | [`sensors`] | the rig: lidar, radar, GNSS, IMU, wheels |
 //! | [`world`] | all of it put together |
 //! | [`drive`] | a rig's measurements over a time, in the order in which a recorder receives them |
+//! | [`picture`] | one picture: taken, labelled, encoded, made again |
 //! | [`frames`] | single frames of many scenes |
 //! | [`preview`] | contact sheets |
 //! | [`bench`] | how fast it is |
@@ -30,6 +31,7 @@
 
 pub mod actors;
 pub mod bench;
+mod dice;
 pub mod drive;
 pub mod environment;
 mod error;
@@ -39,6 +41,7 @@ pub mod material;
 pub mod mesh;
 pub mod object;
 pub mod params;
+pub mod picture;
 pub mod preview;
 pub mod render;
 pub mod road;

@@ -7,12 +7,12 @@ use guideway_core::BBox;
 use image::imageops::{FilterType, overlay, resize};
 use image::{Rgb, RgbImage};
 
-use crate::drive::{CameraReading, picture, shot};
 use crate::frames::FrameSet;
 use crate::labels::{LidarLabel, label_sweep};
 use crate::material::Semantic;
 use crate::object::ObjectClass;
 use crate::params::WorldConfig;
+use crate::picture::{CameraReading, take};
 use crate::render::CameraFrame;
 use crate::sensors::lidar::sweep;
 use crate::sensors::{LidarPoint, Rig};
@@ -97,7 +97,7 @@ fn tiles(config: &WorldConfig, folder: &Path, rig: &Rig, seed: Seed) -> Result<T
     };
     let state = world.state_at(0.0);
     let snapshot = world.snapshot(&state);
-    let taken = picture(&world, &snapshot, &shot(camera, seed.child("preview"))?, None, 90)?;
+    let taken = take(&world, &state, camera, 0, None)?;
     let frame = &taken.frame;
     let height = (TILE * frame.height / frame.width.max(1)).max(1);
     let small = |image: RgbImage| resize(&image, TILE, height, FilterType::Triangle);

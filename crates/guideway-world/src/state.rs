@@ -115,3 +115,19 @@ pub struct WorldState {
     /// State of each signal of the road network, by its index.
     pub signals: Vec<SignalState>,
 }
+
+impl WorldState {
+    /// The same world `dt` seconds later, everyone at constant velocity and rate of turn.
+    #[must_use]
+    pub fn at(&self, dt: f32) -> Self {
+        if dt.abs() < 1e-7 {
+            return self.clone();
+        }
+        Self {
+            time: self.time + f64::from(dt),
+            actors: self.actors.iter().map(|actor| actor.at(dt)).collect(),
+            ego: self.ego.as_ref().map(|ego| ego.at(dt)),
+            signals: self.signals.clone(),
+        }
+    }
+}

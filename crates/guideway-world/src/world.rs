@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use glam::{Quat, Vec2};
+use glam::Vec2;
 
 use crate::environment::Environment;
 use crate::labels::LaneLines;
 use crate::params::SceneParams;
 use crate::render::{CpuRenderer, Snapshot};
-use crate::road::{ImportWarning, RoadNetwork, Terrain, surface};
+use crate::road::{RoadNetwork, Terrain, surface};
 use crate::state::WorldState;
 use crate::traffic::Traffic;
 use crate::{Seed, WorldError};
@@ -22,7 +22,6 @@ pub struct World {
     params: SceneParams,
     seed: Seed,
     network: RoadNetwork,
-    warnings: Vec<ImportWarning>,
     environment: Environment,
     lane_lines: LaneLines,
     renderer: CpuRenderer,
@@ -40,18 +39,16 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
-    /// Builds a world. `folder` is where a relative `road.opendrive` is looked for.
+    /// Builds a world. `folder` is where a relative `road.opendrive` is looked for; what is left out of that file
+    /// [`RoadNetwork::from_opendrive`] says.
     ///
     /// # Errors
     /// An OpenDRIVE file that cannot be used, or parameters that leave no lane to drive on.
     pub fn new(params: SceneParams, folder: &Path, seed: Seed) -> Result<Self, WorldError> {
         let roads = seed.child("road");
-        let (network, warnings) = match &params.road.opendrive {
-            Some(file) => RoadNetwork::from_opendrive(&folder.join(file), &params.road, &params.surroundings, roads)?,
-            None => (
-                RoadNetwork::generate(&params.road, &params.surroundings, roads)?,
-                Vec::new(),
-            ),
+        let network = match &params.road.opendrive {
+            Some(file) => RoadNetwork::from_opendrive(&folder.join(file), &params.road, &params.surroundings, roads)?.0,
+            None => RoadNetwork::generate(&params.road, &params.surroundings, roads)?,
         };
         let terrain = Arc::new(Terrain::new(&network, &params.road, seed.child("terrain")));
         let road = surface(&network, &terrain, &params.road, seed.child("surface"));
@@ -65,7 +62,6 @@ impl World {
         traffic.warm_up(WARM_UP_S);
         Ok(Self {
             lane_lines: LaneLines::new(&network),
-            warnings,
             params,
             seed,
             network,
@@ -88,11 +84,6 @@ impl World {
     /// Its roads.
     pub fn network(&self) -> &RoadNetwork {
         &self.network
-    }
-
-    /// What was left out of an OpenDRIVE file.
-    pub fn warnings(&self) -> &[ImportWarning] {
-        &self.warnings
     }
 
     /// Everything that stands still.
@@ -130,38 +121,5 @@ impl World {
             params: &self.params,
             seed: self.seed,
         }
-    }
-
-    /// Triangles of everything that stands still.
-    pub fn triangles(&self) -> usize {
-        self.environment
-            .pieces
-            .iter()
-            .map(|piece| piece.mesh.triangles.len())
-            .sum()
-    }
-}
-
-impl WorldState {
-    /// The same world `dt` seconds later, everyone at constant velocity and rate of turn.
-    #[must_use]
-    pub fn at(&self, dt: f32) -> Self {
-        if dt.abs() < 1e-7 {
-            return self.clone();
-        }
-        Self {
-            time: self.time + f64::from(dt),
-            actors: self.actors.iter().map(|actor| actor.at(dt)).collect(),
-            ego: self.ego.as_ref().map(|ego| ego.at(dt)),
-            signals: self.signals.clone(),
-        }
-    }
-
-    /// Heading of the ego vehicle, rad; 0 without one.
-    pub fn ego_yaw(&self) -> f32 {
-        self.ego.as_ref().map_or(0.0, |ego| {
-            let forward = ego.rotation * Quat::IDENTITY.mul_vec3(glam::Vec3::X);
-            forward.y.atan2(forward.x)
-        })
     }
 }

@@ -71,6 +71,6 @@ pub use query::{JsonShape, QueryResult};
 pub use train::{ModelSummary, TrainOptions, TrainReport};
 pub use workspace::Workspace;
 pub use world::{
-    BenchReport, BenchStage, RecordOptions, RecordReport, RecordedLog, WorldFramesOptions, WorldFramesReport,
-    WorldSetup, world_bench, world_diversity, world_preview, world_record, world_schema_json,
+    BenchReport, BenchStage, RecordOptions, RecordReport, RecordedLog, Remade, WorldFramesOptions, WorldFramesReport,
+    WorldSetup, world_bench, world_diversity, world_preview, world_record, world_remake, world_schema_json,
 };

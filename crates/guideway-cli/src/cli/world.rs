@@ -26,6 +26,8 @@ pub(crate) enum WorldCommand {
     Record(RecordArgs),
     /// Make independent frames of many scenes, straight into a dataset
     Frames(FramesArgs),
+    /// Make a picture again, bit for bit, from the seed and the parameters that it records
+    Remake(RemakeArgs),
     /// Count what a configuration gives: classes, sizes, distances, occlusion, light
     Report(ReportArgs),
     /// Measure how many frames a second this machine makes
@@ -108,6 +110,18 @@ pub(crate) struct FramesArgs {
     /// Keep only labels of these classes [default: all that occur]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,…")]
     pub(crate) classes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemakeArgs {
+    /// The id of a frame that `world frames` made; or a file (`-`: standard input) with what `log cat` prints of
+    /// /ground_truth/CAMERA/scene with `--output-format json`
+    #[arg(value_name = "FRAME|FILE")]
+    pub(crate) origin: String,
+
+    /// The JPEG file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,18 @@
 //! `world`.
 
+use std::path::Path;
+
+use guideway::core::{Reporter as _, Warning};
 use guideway::{
     Error, FreezeOptions, GroupBy, RecordOptions, WorldFramesOptions, WorldSetup, world_bench, world_diversity,
-    world_preview, world_record, world_schema_json,
+    world_preview, world_record, world_remake, world_schema_json,
 };
 use serde_json::json;
 
 use super::dataset::split;
-use crate::cli::world::{BenchArgs, FramesArgs, PreviewArgs, RecordArgs, ReportArgs, SetupArgs, WorldCommand};
+use crate::cli::world::{
+    BenchArgs, FramesArgs, PreviewArgs, RecordArgs, RemakeArgs, ReportArgs, SetupArgs, WorldCommand,
+};
 use crate::context::{Context, Outcome};
 use crate::output::{Grid, Report, bytes, count, plural};
 
@@ -23,6 +28,7 @@ pub(crate) fn run(context: &Context, command: &WorldCommand) -> Result<Outcome, 
         WorldCommand::Preview(args) => preview(context, args),
         WorldCommand::Record(args) => record(context, args),
         WorldCommand::Frames(args) => frames(context, args),
+        WorldCommand::Remake(args) => remake(context, args),
         WorldCommand::Report(args) => report(context, args),
         WorldCommand::Bench(args) => bench(context, args),
     }
@@ -41,7 +47,8 @@ fn sample(context: &Context, args: &SetupArgs, scene: u64) -> Result<Outcome, Er
 }
 
 fn preview(context: &Context, args: &PreviewArgs) -> Result<Outcome, Error> {
-    let size = world_preview(&read(&args.setup)?, args.setup.seed, args.scenes, &args.out)?;
+    let setup = read(&args.setup)?;
+    let size = world_preview(&setup, args.setup.seed, args.scenes, &args.out, &context.console)?;
     let answer = json!({ "path": args.out, "width": size[0], "height": size[1], "scenes": args.scenes });
     context.print(&Report::new(&answer).text(format!(
         "{}: {} × {} px, {}",
@@ -50,7 +57,7 @@ fn preview(context: &Context, args: &PreviewArgs) -> Result<Outcome, Error> {
         size[1],
         plural(u64::from(args.scenes), "scene")
     )))?;
-    Ok(Outcome::Done)
+    Ok(context.outcome())
 }
 
 fn record(context: &Context, args: &RecordArgs) -> Result<Outcome, Error> {
@@ -117,6 +124,40 @@ fn frames(context: &Context, args: &FramesArgs) -> Result<Outcome, Error> {
     Ok(context.outcome())
 }
 
+fn remake(context: &Context, args: &RemakeArgs) -> Result<Outcome, Error> {
+    let path = Path::new(&args.origin);
+    let origin = if args.origin == "-" {
+        std::io::read_to_string(std::io::stdin()).map_err(|err| Error::io("read", Path::new("standard input"), err))?
+    } else if path.is_file() {
+        std::fs::read_to_string(path).map_err(|err| Error::io("read", path, err))?
+    } else {
+        context.workspace()?.world_origin(&args.origin)?
+    };
+    let made = world_remake(&origin, &args.origin)?;
+    std::fs::write(&args.out, &made.jpeg).map_err(|err| Error::io("write", &args.out, err))?;
+    let here = env!("CARGO_PKG_VERSION");
+    if made.version != here {
+        context.console.warn(Warning {
+            code: "other-version".to_owned(),
+            message: format!(
+                "made with guideway {}, made again with {here}: the bytes may differ",
+                made.version
+            ),
+            location: args.origin.clone(),
+            count: 1,
+        });
+    }
+    let [width, height] = made.size;
+    let answer =
+        json!({ "path": args.out, "width": width, "height": height, "objects": made.objects, "version": made.version });
+    context.print(&Report::new(&answer).text(format!(
+        "{}: {width} × {height} px, {}",
+        args.out.display(),
+        plural(made.objects as u64, "object")
+    )))?;
+    Ok(context.outcome())
+}
+
 fn report(context: &Context, args: &ReportArgs) -> Result<Outcome, Error> {
     let found = world_diversity(&read(&args.setup)?, args.setup.seed, args.count, &context.console)?;
     if let Some(path) = &args.out {
@@ -136,7 +177,7 @@ fn report(context: &Context, args: &ReportArgs) -> Result<Outcome, Error> {
         text = text.text(format!("histograms: {}", path.display()));
     }
     context.print(&text)?;
-    Ok(Outcome::Done)
+    Ok(context.outcome())
 }
 
 fn bench(context: &Context, args: &BenchArgs) -> Result<Outcome, Error> {

@@ -120,7 +120,7 @@ fn frames_become_a_dataset_whose_pictures_can_be_made_again() {
     let rows = bench
         .ws(&[
             "query",
-            "SELECT attributes, group_id FROM frames ORDER BY sequence",
+            "SELECT frame_id, uri, attributes, group_id FROM frames ORDER BY sequence",
             "--output-format",
             "json",
         ])
@@ -133,8 +133,42 @@ fn frames_become_a_dataset_whose_pictures_can_be_made_again() {
     assert_ne!(rows[1]["group_id"], rows[2]["group_id"]);
     let attributes: serde_json::Value = serde_json::from_str(rows[0]["attributes"].as_str().unwrap()).unwrap();
     assert!(attributes["origin"]["params"]["weather"]["clouds"].as_f64().unwrap() > 0.0);
+    for row in [&rows[0], &rows[3]] {
+        let frame = row["frame_id"].as_str().unwrap();
+        bench.ws(&["world", "remake", frame, "--out", "again.jpg"]);
+        let first = std::fs::read(row["uri"].as_str().unwrap().trim_start_matches("file://")).unwrap();
+        assert!(first == std::fs::read(bench.path("again.jpg")).unwrap(), "{frame}");
+    }
     bench.ws(&["dataset", "show", "syn-v1"]);
     bench.ws(&["doctor"]);
+}
+
+#[test]
+fn a_picture_of_a_log_can_be_made_again() {
+    let bench = bench();
+    let record = ["--drives", "1", "--seconds", "0.7", "--no-compression", "--out", "logs"];
+    bench.ok(&[&["world", "record", "world.toml"], &record[..]].concat());
+    let recordings = bench.ws(&["ingest", "logs", "--output-format", "json"]).json();
+    let name = recordings["recordings"][0]["name"].as_str().unwrap().to_owned();
+    let log = std::fs::read(bench.path("logs").join(&name)).unwrap();
+    let topic = "/ground_truth/front/scene";
+    let messages = bench
+        .ws(&["log", "cat", &name, topic, "--output-format", "json"])
+        .json();
+    let messages = messages.as_array().unwrap();
+    assert!(messages.len() >= 3, "{}", messages.len());
+    for message in messages {
+        bench.write("scene.json", &message.to_string());
+        bench.ws(&["world", "remake", "scene.json", "--out", "again.jpg"]);
+        let again = std::fs::read(bench.path("again.jpg")).unwrap();
+        assert!(
+            log.windows(again.len()).any(|part| part == again),
+            "the log holds other bytes"
+        );
+    }
+    bench.write("scene.json", "{\"speed\": 3}");
+    let refused = bench.run(&["-w", "ws", "world", "remake", "scene.json", "--out", "again.jpg"]);
+    insta::assert_snapshot!("world_remake_of_something_else", refused.text());
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::f32::consts::FRAC_PI_2;
 use glam::{Affine3A, Vec3};
 
 use super::assembly::{Assembly, Kit};
-use super::dice::Dice;
 use super::rider::bone;
 use super::shape::{blob, facet, smooth};
 use super::{Joint, Kinematics, Model, Quadruped, Variant, asked_kind};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::{Material, Pattern, srgb};
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -173,7 +173,7 @@ fn species(kind: &str, dice: &mut Dice) -> Species {
 
 /// Makes an animal.
 pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
-    let mut dice = Dice::new(seed, "kind");
+    let mut dice = Dice::new(seed.child("kind"));
     let kind = if variant == Variant::Herd {
         dice.weighted(&[
             (4.0, "sheep"),
@@ -204,7 +204,7 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
         _ => four_legs(kind, seed),
     };
     if variant == Variant::Lying {
-        let side = Dice::new(seed, "side").pick(&[-1.0, 1.0]);
+        let side = Dice::new(seed.child("side")).pick(&[-1.0, 1.0]);
         return assembly.frozen(&Articulation::default(), Affine3A::from_rotation_x(side * FRAC_PI_2));
     }
     assembly.finish()
@@ -212,11 +212,11 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
 
 fn four_legs(kind: &'static str, seed: Seed) -> Assembly {
     let kit = Kit::new(ObjectClass::Animal);
-    let mut dice = Dice::new(seed, "body");
+    let mut dice = Dice::new(seed.child("body"));
     let s = species(kind, &mut dice);
     let h = dice.range(s.withers.0, s.withers.1);
     let fat = dice.range(0.88, 1.15);
-    let mut coat_dice = Dice::new(seed, "coat");
+    let mut coat_dice = Dice::new(seed.child("coat"));
     let [r, g, b] = coat_dice.pick(s.coats);
     let color = coat_dice.near(srgb(r, g, b), 0.18);
     let spotted = kind == "cow" && coat_dice.chance(0.5) || kind == "dog" && coat_dice.chance(0.2);
@@ -462,7 +462,7 @@ fn head(kit: Kit, kind: &str, s: &Species, h: f32, coat: Material, face: Materia
 
 fn bird(kind: &'static str, seed: Seed) -> Assembly {
     let kit = Kit::new(ObjectClass::Animal);
-    let mut dice = Dice::new(seed, "body");
+    let mut dice = Dice::new(seed.child("body"));
     let goose = kind == "goose";
     let h = if goose {
         dice.range(0.36, 0.46)

@@ -190,7 +190,7 @@ impl Kit {
     }
 
     pub(super) fn plastic(self) -> Material {
-        self.matte(super::dice::PLASTIC)
+        self.matte(super::colours::PLASTIC)
     }
 
     pub(super) fn glass(self) -> Material {

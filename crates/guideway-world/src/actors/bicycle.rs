@@ -5,12 +5,13 @@ use std::f32::consts::TAU;
 use glam::{Affine3A, Vec3};
 
 use super::assembly::{Assembly, Kit};
-use super::dice::{self, Dice};
+use super::colours;
 use super::person::{Build, Headgear, Look};
 use super::rider::{Seat, bone, shoe, upper_body};
 use super::shape::{bevel_box, block, both, facet, smooth};
 use super::{Cyclist, Joint, Kinematics, Model, Variant, asked_kind, props};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::{Material, Switch};
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -299,19 +300,19 @@ fn cranks(kit: Kit, length: f32, pedal: f32) -> Mesh {
 }
 
 fn paint_of(kit: Kit, seed: Seed) -> (&'static str, Material) {
-    let mut dice = Dice::new(seed, "paint");
+    let mut dice = Dice::new(seed.child("paint"));
     let (name, color) = if dice.chance(0.4) {
         dice.pick(&[("black", [0.02; 3]), ("grey", [0.2; 3]), ("white", [0.7; 3])])
     } else {
-        dice::livery(&mut dice)
+        colours::livery(&mut dice)
     };
     (name, kit.paint(color))
 }
 
 /// A bicycle without a rider, upright on z = 0, for racks and stands.
 pub(super) fn bare(kit: Kit, seed: Seed) -> Mesh {
-    let kind = Dice::new(seed, "kind").pick(&["city", "road", "mountain"]);
-    let mut dice = Dice::new(seed, "frame");
+    let kind = Dice::new(seed.child("kind")).pick(&["city", "road", "mountain"]);
+    let mut dice = Dice::new(seed.child("frame"));
     let frame = Frame::draw(kind, dice.range(0.78, 0.95), &mut dice);
     let (_, paint) = paint_of(kit, seed);
     let mut mesh = frame_mesh(kit, kind, &frame, paint, &mut dice);
@@ -335,7 +336,7 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
         "child"
     } else {
         asked_kind(variant, KINDS).unwrap_or_else(|| {
-            Dice::new(seed, "kind").weighted(&[
+            Dice::new(seed.child("kind")).weighted(&[
                 (46.0, "city"),
                 (16.0, "road"),
                 (18.0, "mountain"),
@@ -345,14 +346,14 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
             ])
         })
     };
-    let mut dice = Dice::new(seed, "body");
+    let mut dice = Dice::new(seed.child("body"));
     let build = if kind == "child" {
         Build::child(&mut dice)
     } else {
         Build::adult(&mut dice)
     };
-    let look = Look::draw(&mut Dice::new(seed, "clothes"));
-    let mut dice = Dice::new(seed, "frame");
+    let look = Look::draw(&mut Dice::new(seed.child("clothes")));
+    let mut dice = Dice::new(seed.child("frame"));
     let (thigh, leg_rest) = build.leg();
     // The ball of the foot is on the pedal.
     let shin = leg_rest - build.height * 0.01;
@@ -376,7 +377,7 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
             &build,
             &look,
             hip,
-            &mut Dice::new(seed, "rider"),
+            &mut Dice::new(seed.child("rider")),
         );
         assembly.attribute("clothes", look.top.0);
     }

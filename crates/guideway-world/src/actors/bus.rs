@@ -6,11 +6,12 @@ use glam::{Affine3A, Vec2, Vec3};
 
 use super::assembly::{Assembly, Kit};
 use super::body::{Arch, Outline, Station, column, mirrors};
-use super::dice::{self, Dice, Named};
+use super::colours::{self, Named};
 use super::shape::{Skin, both, plate_x, plate_y, smooth};
 use super::wheel::Wheel;
 use super::{Hitch, Joint, Kinematics, Model, SWING_MAX, Variant, asked_kind};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::{Material, Switch, srgb};
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -127,7 +128,7 @@ impl Shape {
 }
 
 fn livery(kind: &str, seed: Seed) -> Named {
-    let mut dice = Dice::new(seed, "paint");
+    let mut dice = Dice::new(seed.child("paint"));
     match kind {
         "school_bus" => ("yellow", dice.near(srgb(244, 174, 10), 0.06)),
         "double_decker" => dice.weighted(&[
@@ -154,7 +155,7 @@ fn livery(kind: &str, seed: Seed) -> Named {
 /// Makes a bus.
 pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     let kind = asked_kind(variant, KINDS).unwrap_or_else(|| {
-        let mut dice = Dice::new(seed, "kind");
+        let mut dice = Dice::new(seed.child("kind"));
         if variant == Variant::BusWithBicycles {
             return dice.pick(&["city_bus", "midibus", "coach"]);
         }
@@ -169,7 +170,7 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     });
     let assembly = assemble(kind, variant == Variant::BusWithBicycles, seed);
     if variant == Variant::Overturned {
-        let side = Dice::new(seed, "side").pick(&[-1.0, 1.0]);
+        let side = Dice::new(seed.child("side")).pick(&[-1.0, 1.0]);
         return assembly.frozen(&Articulation::default(), Affine3A::from_rotation_x(side * FRAC_PI_2));
     }
     assembly.finish()
@@ -178,8 +179,8 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
 fn assemble(kind: &'static str, bicycles: bool, seed: Seed) -> Assembly {
     let kit = Kit::new(ObjectClass::Bus);
     let (name, color) = livery(kind, seed);
-    let shape = Shape::draw(kind, &mut Dice::new(seed, "shape"));
-    let mut dice = Dice::new(seed, "detail");
+    let shape = Shape::draw(kind, &mut Dice::new(seed.child("shape")));
+    let mut dice = Dice::new(seed.child("detail"));
     let mut assembly = Assembly::new(ObjectClass::Bus, kind);
     assembly.attribute("colour", name);
     let paint = kit.paint(color);
@@ -190,7 +191,7 @@ fn assemble(kind: &'static str, bicycles: bool, seed: Seed) -> Assembly {
     let skin = outline.skin();
     let two_tone = dice.chance(0.5) && kind != "school_bus";
     let lower = if two_tone {
-        kit.paint(dice.pick(&[dice::WHITE, [0.04; 3], [0.3, 0.3, 0.32]]))
+        kit.paint(dice.pick(&[colours::WHITE, [0.04; 3], [0.3, 0.3, 0.32]]))
     } else {
         paint
     };
@@ -227,7 +228,7 @@ fn assemble(kind: &'static str, bicycles: bool, seed: Seed) -> Assembly {
             });
         }
     } else if dice.chance(0.5) {
-        let mark = kit.paint(dice::livery(&mut dice).1.map(|c| c * 0.7));
+        let mark = kit.paint(colours::livery(&mut dice).1.map(|c| c * 0.7));
         let x = -f32::midpoint(shape.front_axle, shape.rear_axle);
         let z = f32::midpoint(shape.floor, shape.belt) + 0.1;
         let length = (shape.rear_axle - shape.front_axle - shape.wheel * 2.6) * dice.range(0.5, 1.0);
@@ -256,7 +257,7 @@ fn assemble(kind: &'static str, bicycles: bool, seed: Seed) -> Assembly {
         assembly.attribute("load", "bicycles");
     }
     assembly.part(mesh, Joint::Fixed);
-    let wheel = Wheel::truck(&mut Dice::new(seed, "wheel"), shape.wheel);
+    let wheel = Wheel::truck(&mut Dice::new(seed.child("wheel")), shape.wheel);
     let track = wheel.track(shape.half, shape.half + 0.2);
     wheel.steered(&mut assembly, kit, -shape.front_axle, track);
     wheel.straight(&mut assembly, kit, -shape.rear_axle, track);
@@ -580,7 +581,7 @@ fn rear_section(
             Vec3::new(gap / 6.0 + 0.06, (shape.half - inset) * 2.0, high - low),
         );
     }
-    let wheel = Wheel::truck(&mut Dice::new(seed, "wheel"), shape.wheel);
+    let wheel = Wheel::truck(&mut Dice::new(seed.child("wheel")), shape.wheel);
     let track = shape.half - wheel.width / 2.0 - 0.03;
     let pivot = Vec3::new(-axle, 0.0, shape.wheel);
     assembly.part(wheel.axle(kit, track), Joint::TrailerWheel { pivot });
@@ -592,7 +593,7 @@ fn rear_section(
 
 /// A rack with two bicycles before the front or behind the rear.
 fn rack(mesh: &mut Mesh, kit: Kit, shape: &Shape, seed: Seed) {
-    let at_front = Dice::new(seed, "rack").chance(0.5);
+    let at_front = Dice::new(seed.child("rack")).chance(0.5);
     let (x, away) = if at_front { (0.0, 1.0) } else { (-shape.length, -1.0) };
     let steel = kit.metal([0.25; 3]);
     let low = 0.62;

@@ -6,11 +6,12 @@ use glam::{Affine3A, Vec2, Vec3};
 
 use super::assembly::{Assembly, Kit};
 use super::body::{Arch, Greenhouse, Outline, Station, column, mirrors};
-use super::dice::{self, Dice, Named};
+use super::colours::{self, Named};
 use super::shape::{Skin, bevel_box, block, both, plate_x, plate_y, smooth};
 use super::wheel::Wheel;
 use super::{Joint, Model, Variant, asked_kind};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::{Material, Switch, srgb};
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -303,10 +304,10 @@ impl Shape {
 
 /// Makes a car.
 pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
-    let kind = asked_kind(variant, KINDS).unwrap_or_else(|| Dice::new(seed, "kind").weighted(&WEIGHTS));
+    let kind = asked_kind(variant, KINDS).unwrap_or_else(|| Dice::new(seed.child("kind")).weighted(&WEIGHTS));
     let assembly = assemble(kind, seed);
     if variant == Variant::Overturned {
-        let side = Dice::new(seed, "side").pick(&[-1.0, 1.0]);
+        let side = Dice::new(seed.child("side")).pick(&[-1.0, 1.0]);
         let turn = Affine3A::from_rotation_x(side * std::f32::consts::FRAC_PI_2);
         return assembly.frozen(&Articulation::default(), turn);
     }
@@ -316,8 +317,8 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
 fn assemble(kind: &'static str, seed: Seed) -> Assembly {
     let kit = Kit::new(ObjectClass::Car);
     let (name, color) = paint(kind, seed);
-    let shape = Shape::draw(kind, &mut Dice::new(seed, "shape"));
-    let mut detail = Dice::new(seed, "detail");
+    let shape = Shape::draw(kind, &mut Dice::new(seed.child("shape")));
+    let mut detail = Dice::new(seed.child("detail"));
     let body_paint = kit.paint(color);
     let mut mesh = Mesh::new();
 
@@ -349,7 +350,7 @@ fn assemble(kind: &'static str, seed: Seed) -> Assembly {
         let greenhouse = shape.greenhouse(kind, &mut detail);
         let two_tone = detail.chance(if kind == "minicar" { 0.3 } else { 0.06 });
         let roof = if two_tone {
-            kit.paint(detail.pick(&[[0.02; 3], dice::WHITE]))
+            kit.paint(detail.pick(&[[0.02; 3], colours::WHITE]))
         } else {
             body_paint
         };
@@ -383,7 +384,7 @@ fn assemble(kind: &'static str, seed: Seed) -> Assembly {
 
     let mut assembly = Assembly::new(ObjectClass::Car, kind);
     assembly.part(mesh, Joint::Fixed);
-    let wheel = Wheel::car(&mut Dice::new(seed, "wheel"), shape.wheel);
+    let wheel = Wheel::car(&mut Dice::new(seed.child("wheel")), shape.wheel);
     let track = wheel.track(shape.width / 2.0, shape.width / 2.0 + 0.1);
     wheel.steered(&mut assembly, kit, shape.x(shape.front_axle), track);
     wheel.straight(&mut assembly, kit, shape.x(shape.front_axle + shape.wheelbase), track);
@@ -398,7 +399,7 @@ fn assemble(kind: &'static str, seed: Seed) -> Assembly {
 }
 
 fn paint(kind: &str, seed: Seed) -> Named {
-    let mut dice = Dice::new(seed, "paint");
+    let mut dice = Dice::new(seed.child("paint"));
     match kind {
         "taxi" => dice.weighted(&[
             (4.0, ("yellow", srgb(242, 190, 22))),
@@ -411,7 +412,7 @@ fn paint(kind: &str, seed: Seed) -> Named {
             (3.0, ("silver", srgb(170, 175, 180))),
             (1.0, ("dark blue", srgb(20, 32, 70))),
         ]),
-        _ => dice::car_paint(&mut dice),
+        _ => colours::car_paint(&mut dice),
     }
 }
 

@@ -5,10 +5,11 @@ use std::f32::consts::{FRAC_PI_2, PI, TAU};
 use glam::{Affine3A, Vec3};
 
 use super::assembly::{Assembly, Kit};
-use super::dice::{self, Dice};
+use super::colours;
 use super::shape::{bevel_box, capsule, facet, moved, pipe, smooth};
 use super::{Joint, Model, Variant, asked_kind};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::{Material, Pattern};
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -35,8 +36,8 @@ pub(super) const KINDS: &[&str] = &[
 /// Makes a thing that lies on the road.
 pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     let kit = Kit::new(ObjectClass::Debris);
-    let kind = asked_kind(variant, KINDS).unwrap_or_else(|| Dice::new(seed, "kind").pick(KINDS));
-    let mut dice = Dice::new(seed, "shape");
+    let kind = asked_kind(variant, KINDS).unwrap_or_else(|| Dice::new(seed.child("kind")).pick(KINDS));
+    let mut dice = Dice::new(seed.child("shape"));
     let mut mesh = Mesh::new();
     let (degrees, color) = draw(&mut mesh, kit, kind, &mut dice);
     smooth(&mut mesh, degrees);
@@ -326,7 +327,7 @@ fn draw(mesh: &mut Mesh, kit: Kit, kind: &str, dice: &mut Dice) -> (f32, Option<
             (35.0, None)
         }
         "suitcase" => {
-            let (name, color) = dice::cloth(dice, false);
+            let (name, color) = colours::cloth(dice, false);
             let size = Vec3::new(dice.range(0.5, 0.8), dice.range(0.35, 0.52), dice.range(0.2, 0.3));
             let shell = kit.paint(color);
             bevel_box(
@@ -390,7 +391,7 @@ fn draw(mesh: &mut Mesh, kit: Kit, kind: &str, dice: &mut Dice) -> (f32, Option<
         }
         _ => {
             // A bucket or a small drum on its side.
-            let (name, color) = dice::livery(dice);
+            let (name, color) = colours::livery(dice);
             let (r, length) = (dice.range(0.13, 0.3), dice.range(0.28, 0.9));
             let shell = kit.paint(color);
             let c = Vec3::new(0.0, 0.0, r);

@@ -3,13 +3,14 @@
 use glam::{Affine3A, Vec3};
 
 use super::assembly::{Assembly, Kit};
-use super::dice::{self, Dice};
+use super::colours;
 use super::person::{Build, Headgear, Look};
 use super::rider::{Seat, still_leg, upper_body};
 use super::shape::{bevel_box, blob, both, facet, plate_x, smooth};
 use super::wheel::Wheel;
 use super::{Cyclist, Joint, Kinematics, Model, Variant, asked_kind};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::Material;
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -120,7 +121,7 @@ fn wheel(kit: Kit, radius: f32, width: f32, color: [f32; 3]) -> Mesh {
 pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     let kit = Kit::new(ObjectClass::Motorcycle);
     let kind = asked_kind(variant, KINDS).unwrap_or_else(|| {
-        Dice::new(seed, "kind").weighted(&[
+        Dice::new(seed.child("kind")).weighted(&[
             (20.0, "sport"),
             (16.0, "cruiser"),
             (22.0, "naked"),
@@ -129,9 +130,9 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
             (10.0, "delivery_scooter"),
         ])
     });
-    let mut dice = Dice::new(seed, "frame");
+    let mut dice = Dice::new(seed.child("frame"));
     let frame = Frame::draw(kind, &mut dice);
-    let (name, color) = Dice::new(seed, "paint").weighted(&[
+    let (name, color) = Dice::new(seed.child("paint")).weighted(&[
         (6.0, ("black", [0.02, 0.02, 0.022])),
         (4.0, ("red", [0.4, 0.02, 0.02])),
         (3.0, ("blue", [0.03, 0.09, 0.35])),
@@ -149,7 +150,7 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     assembly.attribute("rider", if ridden { "yes" } else { "no" });
     let mut mesh = body(kit, kind, &frame, paint, &mut dice);
     if ridden {
-        let mut people = Dice::new(seed, "rider");
+        let mut people = Dice::new(seed.child("rider"));
         sit(&mut mesh, kit, kind, &frame, Vec3::ZERO, &mut people);
         let luggage = kind == "delivery_scooter" || kind == "touring";
         if !luggage && people.chance(0.14) {
@@ -377,7 +378,7 @@ fn body(kit: Kit, kind: &str, f: &Frame, paint: Material, dice: &mut Dice) -> Me
             );
         }
         "delivery_scooter" => {
-            let (_, color) = dice::livery(dice);
+            let (_, color) = colours::livery(dice);
             let low = Vec3::new(-0.62, -0.25, z + 0.06);
             bevel_box(&mut mesh, kit.paint(color), low, Vec3::new(-0.12, 0.25, z + 0.56), 0.03);
             let mark = kit.matte(color.map(|c| 0.7 - c * 0.6)).retro(0.2);

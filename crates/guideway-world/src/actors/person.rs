@@ -5,13 +5,14 @@ use std::f32::consts::{FRAC_PI_2, TAU};
 use glam::{Affine3A, Vec3};
 
 use super::assembly::{Assembly, Kit};
-use super::dice::{self, Dice, Named};
+use super::colours::{self, Named};
 use super::props;
 use super::rider::{bone, shoe};
 use super::shape::{bevel_box, blob, block, facet, smooth};
 use super::wheel::Wheel;
 use super::{ArmPose, Joint, Kinematics, Model, PACE_MAX, Variant, Walker, asked_kind};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::{Material, Pattern};
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -90,10 +91,10 @@ pub(super) struct Look {
 impl Look {
     pub(super) fn draw(dice: &mut Dice) -> Self {
         Self {
-            skin: dice::skin_tone(dice),
-            hair: dice::hair(dice),
-            top: dice::cloth(dice, false),
-            bottom: dice::cloth(dice, true),
+            skin: colours::skin_tone(dice),
+            hair: colours::hair(dice),
+            top: colours::cloth(dice, false),
+            bottom: colours::cloth(dice, true),
             shoes: dice.pick(&[
                 [0.02; 3],
                 [0.03, 0.02, 0.015],
@@ -247,7 +248,7 @@ fn hanging(mesh: &mut Mesh, material: Material, length: f32, radii: [f32; 2], si
 
 /// Makes a person.
 pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
-    let mut dice = Dice::new(seed, "kind");
+    let mut dice = Dice::new(seed.child("kind"));
     let kind = match variant {
         Variant::Child => "child",
         Variant::Wheelchair => "wheelchair",
@@ -278,13 +279,13 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
 
 fn assemble(kind: &'static str, posture: Variant, seed: Seed) -> Model {
     let kit = Kit::new(ObjectClass::Pedestrian);
-    let mut dice = Dice::new(seed, "body");
+    let mut dice = Dice::new(seed.child("body"));
     let build = if kind == "child" {
         Build::child(&mut dice)
     } else {
         Build::adult(&mut dice)
     };
-    let mut dice = Dice::new(seed, "clothes");
+    let mut dice = Dice::new(seed.child("clothes"));
     let mut look = Look::draw(&mut dice);
     if kind == "elder" && dice.chance(0.8) {
         look.hair = dice.near([0.5, 0.49, 0.47], 0.2);
@@ -292,7 +293,7 @@ fn assemble(kind: &'static str, posture: Variant, seed: Seed) -> Model {
     if kind == "runner" {
         (look.sleeves, look.long) = (dice.chance(0.3), dice.chance(0.3));
     }
-    let mut props_dice = Dice::new(seed, "props");
+    let mut props_dice = Dice::new(seed.child("props"));
     let arms = arms(kind, posture, &mut props_dice);
     let (thigh, shin) = build.leg();
     let (upper_arm, forearm) = build.arm();
@@ -379,7 +380,7 @@ fn assemble(kind: &'static str, posture: Variant, seed: Seed) -> Model {
     let still = Articulation::default();
     match posture {
         Variant::Lying => {
-            let mut dice = Dice::new(seed, "lying");
+            let mut dice = Dice::new(seed.child("lying"));
             let sprawled = Articulation {
                 gait: dice.range(0.0, 1.0),
                 pace: dice.range(0.05, 0.25),
@@ -455,7 +456,7 @@ fn trunk(kit: Kit, kind: &str, build: &Build, look: &Look, walker: &Walker, dice
             dice.range(1.1, 1.3)
         };
         let material = if hanging == 1 {
-            kit.matte(dice::cloth(dice, false).1)
+            kit.matte(colours::cloth(dice, false).1)
         } else {
             cloth
         };
@@ -509,7 +510,7 @@ fn trunk(kit: Kit, kind: &str, build: &Build, look: &Look, walker: &Walker, dice
         );
     } else if bags.chance(0.1) {
         // A bag at the hip, with its strap.
-        let bag = kit.matte(dice::cloth(bags, true).1);
+        let bag = kit.matte(colours::cloth(bags, true).1);
         let y = h * 0.11 * fat;
         block(
             &mut mesh,
@@ -537,7 +538,7 @@ fn head_of(kit: Kit, kind: &str, build: &Build, look: &Look, dice: &mut Dice) ->
     let cloth = if gear == Headgear::Hood {
         look.top.1
     } else {
-        dice::cloth(dice, true).1
+        colours::cloth(dice, true).1
     };
     head(&mut mesh, kit, look, Vec3::ZERO, build.head, gear, cloth);
     smooth(&mut mesh, 60.0);

@@ -3,8 +3,9 @@
 use glam::Vec3;
 
 use super::assembly::Kit;
-use super::dice::{self, Dice};
+use super::colours;
 use super::shape::{bevel_box, block, capsule};
+use crate::dice::Dice;
 use crate::material::Pattern;
 use crate::mesh::Mesh;
 
@@ -88,7 +89,7 @@ pub(super) fn load(mesh: &mut Mesh, kit: Kit, span: (f32, f32), half: f32, floor
 
 /// A backpack on a back at `x` (its front side), between the heights `low` and `high`.
 pub(super) fn backpack(mesh: &mut Mesh, kit: Kit, x: f32, low: f32, high: f32, width: f32, dice: &mut Dice) {
-    let material = kit.matte(dice::cloth(dice, false).1);
+    let material = kit.matte(colours::cloth(dice, false).1);
     let depth = width * dice.range(0.4, 0.62);
     let (a, b) = (
         Vec3::new(x - depth, -width / 2.0, low),
@@ -99,7 +100,7 @@ pub(super) fn backpack(mesh: &mut Mesh, kit: Kit, x: f32, low: f32, high: f32, w
 
 /// A bag that hangs from a hand at the origin.
 pub(super) fn handbag(mesh: &mut Mesh, kit: Kit, size: f32, dice: &mut Dice) {
-    let material = kit.matte(dice::cloth(dice, false).1);
+    let material = kit.matte(colours::cloth(dice, false).1);
     let paper = dice.chance(0.4);
     let (w, h, d) = if paper { (0.8, 1.0, 0.35) } else { (1.0, 0.7, 0.35) };
     let half = Vec3::new(w, d, h) * size / 2.0;
@@ -121,7 +122,7 @@ pub(super) fn handbag(mesh: &mut Mesh, kit: Kit, size: f32, dice: &mut Dice) {
 
 /// An umbrella whose handle is held at `hand`; its canopy is `height` above.
 pub(super) fn umbrella(mesh: &mut Mesh, kit: Kit, hand: Vec3, height: f32, dice: &mut Dice) {
-    let material = kit.matte(dice::cloth(dice, true).1);
+    let material = kit.matte(colours::cloth(dice, true).1);
     let top = hand + Vec3::Z * height;
     mesh.tube(kit.matte([0.05; 3]), hand - Vec3::Z * 0.08, top, 0.012, 0.01, 4, false);
     let radius = dice.range(0.42, 0.56);
@@ -151,7 +152,7 @@ pub(super) fn umbrella(mesh: &mut Mesh, kit: Kit, hand: Vec3, height: f32, dice:
 
 /// A pram pushed by someone whose body is at x = 0, handle at `handle` metres above the ground; on the ground at z = 0.
 pub(super) fn pram(mesh: &mut Mesh, kit: Kit, reach: f32, handle: f32, dice: &mut Dice) {
-    let cloth = kit.matte(dice::cloth(dice, true).1);
+    let cloth = kit.matte(colours::cloth(dice, true).1);
     let frame = kit.metal([0.3; 3]);
     let x = reach + 0.42;
     let grip = Vec3::new(reach, 0.0, handle);

@@ -8,12 +8,13 @@ use glam::{Affine3A, Vec2, Vec3};
 
 use self::cab::Cab;
 use super::assembly::{Assembly, Kit};
-use super::dice::{self, Dice};
+use super::colours;
 use super::props;
 use super::shape::{bevel_box, both, facet, plate_x, plate_y};
 use super::wheel::Wheel;
 use super::{Hitch, Joint, Kinematics, Model, SWING_MAX, Variant, asked_kind};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::srgb;
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -93,7 +94,7 @@ fn chassis(mesh: &mut Mesh, kit: Kit, x0: f32, x1: f32, axles: &[f32], wheel: f3
 /// Makes a truck.
 pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     let kind = asked_kind(variant, KINDS).unwrap_or_else(|| {
-        Dice::new(seed, "kind").weighted(&[
+        Dice::new(seed.child("kind")).weighted(&[
             (22.0, "box_truck"),
             (8.0, "flatbed"),
             (4.0, "tanker"),
@@ -108,7 +109,7 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     });
     let assembly = assemble(kind, seed);
     if variant == Variant::Overturned {
-        let side = Dice::new(seed, "side").pick(&[-1.0, 1.0]);
+        let side = Dice::new(seed.child("side")).pick(&[-1.0, 1.0]);
         return assembly.frozen(&Articulation::default(), Affine3A::from_rotation_x(side * FRAC_PI_2));
     }
     assembly.finish()
@@ -116,20 +117,20 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
 
 fn assemble(kind: &'static str, seed: Seed) -> Assembly {
     let kit = Kit::new(ObjectClass::Truck);
-    let mut dice = Dice::new(seed, "shape");
+    let mut dice = Dice::new(seed.child("shape"));
     let semi = kind.starts_with("semi");
     let (name, color) = match kind {
         "fire_engine" => ("red", srgb(190, 22, 20)),
-        "refuse_truck" => Dice::new(seed, "paint").weighted(&[
+        "refuse_truck" => Dice::new(seed.child("paint")).weighted(&[
             (3.0, ("orange", srgb(232, 112, 24))),
             (2.0, ("white", srgb(232, 232, 228))),
             (2.0, ("green", srgb(46, 120, 60))),
         ]),
-        _ => dice::livery(&mut Dice::new(seed, "paint")),
+        _ => colours::livery(&mut Dice::new(seed.child("paint"))),
     };
     let cab = Cab::draw(&mut dice, semi);
-    let wheel = Wheel::truck(&mut Dice::new(seed, "wheel"), cab.wheel);
-    let mut detail = Dice::new(seed, "detail");
+    let wheel = Wheel::truck(&mut Dice::new(seed.child("wheel")), cab.wheel);
+    let mut detail = Dice::new(seed.child("detail"));
     let mut mesh = cab.mesh(kit, color, 0.0, &mut detail);
     let mut assembly = Assembly::new(ObjectClass::Truck, kind);
     assembly.attribute("colour", name);
@@ -341,7 +342,7 @@ fn superstructure(
             });
         }
         "mixer" => {
-            let paint = kit.paint(dice::livery(dice).1);
+            let paint = kit.paint(colours::livery(dice).1);
             let tilt = 0.3;
             let z = floor + 1.15;
             let at = |t: f32| Vec3::new(x1 - 0.4 - (length - 0.7) * t, 0.0, z - 0.25 + tilt * 2.0 * t);
@@ -433,7 +434,7 @@ fn superstructure(
 fn cargo_box(mesh: &mut Mesh, kit: Kit, span: (f32, f32), floor: f32, top: f32, cab: [f32; 3], dice: &mut Dice) {
     let (x0, x1) = span;
     let (middle, length) = (f32::midpoint(x0, x1), x1 - x0);
-    let color = if dice.chance(0.3) { cab } else { dice::livery(dice).1 };
+    let color = if dice.chance(0.3) { cab } else { colours::livery(dice).1 };
     let paint = kit.paint(color);
     let h = HALF + 0.02;
     bevel_box(mesh, paint, Vec3::new(x0, -h, floor), Vec3::new(x1, h, top), 0.05);
@@ -468,7 +469,7 @@ fn cargo_box(mesh: &mut Mesh, kit: Kit, span: (f32, f32), floor: f32, top: f32, 
         0 => {}
         1 => {
             // A band.
-            let mark = kit.paint(dice::livery(dice).1.map(|c| c * 0.7));
+            let mark = kit.paint(colours::livery(dice).1.map(|c| c * 0.7));
             let height = dice.range(0.2, 0.8);
             side(
                 mesh,
@@ -482,10 +483,10 @@ fn cargo_box(mesh: &mut Mesh, kit: Kit, span: (f32, f32), floor: f32, top: f32, 
         }
         2 => {
             // A panel with a mark in it.
-            let panel = kit.paint(dice::livery(dice).1.map(|c| c * 0.8));
+            let panel = kit.paint(colours::livery(dice).1.map(|c| c * 0.8));
             let (l, hh) = (length * dice.range(0.4, 0.8), (top - floor) * dice.range(0.3, 0.6));
             side(mesh, panel, middle, z, l, hh, 0.008);
-            let mark = kit.paint(dice::livery(dice).1);
+            let mark = kit.paint(colours::livery(dice).1);
             side(
                 mesh,
                 mark,
@@ -552,7 +553,7 @@ fn tank(mesh: &mut Mesh, kit: Kit, span: (f32, f32), floor: f32, dice: &mut Dice
     let steel = if dice.chance(0.5) {
         kit.metal([0.55; 3])
     } else {
-        kit.paint(dice::livery(dice).1)
+        kit.paint(colours::livery(dice).1)
     };
     let (ry, rz) = (HALF - 0.02, dice.range(0.82, 1.0));
     let z = floor + rz - 0.02;

@@ -4,11 +4,12 @@ use glam::{Affine3A, Vec2, Vec3};
 
 use super::assembly::{Assembly, Kit};
 use super::body::{Arch, Greenhouse, Outline, Station, column, mirrors};
-use super::dice::{self, Dice};
+use super::colours;
 use super::shape::{Skin, bevel_box, both, plate_x, plate_y, smooth};
 use super::wheel::Wheel;
 use super::{Joint, Model, Variant, asked_kind};
 use crate::Seed;
+use crate::dice::Dice;
 use crate::material::{Material, srgb};
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
@@ -180,7 +181,7 @@ impl Shape {
 /// Makes a van.
 pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     let kind = asked_kind(variant, KINDS).unwrap_or_else(|| {
-        Dice::new(seed, "kind").weighted(&[
+        Dice::new(seed.child("kind")).weighted(&[
             (42.0, "panel_van"),
             (16.0, "city_van"),
             (18.0, "minibus"),
@@ -191,7 +192,7 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
     });
     let assembly = assemble(kind, seed);
     if variant == Variant::Overturned {
-        let side = Dice::new(seed, "side").pick(&[-1.0, 1.0]);
+        let side = Dice::new(seed.child("side")).pick(&[-1.0, 1.0]);
         let turn = Affine3A::from_rotation_x(side * std::f32::consts::FRAC_PI_2);
         return assembly.frozen(&Articulation::default(), turn);
     }
@@ -200,17 +201,17 @@ pub(super) fn generate(variant: Variant, seed: Seed) -> Model {
 
 fn assemble(kind: &'static str, seed: Seed) -> Assembly {
     let kit = Kit::new(ObjectClass::Van);
-    let mut dice = Dice::new(seed, "paint");
+    let mut dice = Dice::new(seed.child("paint"));
     let (name, color) = match kind {
-        "minibus" => dice::car_paint(&mut dice),
+        "minibus" => colours::car_paint(&mut dice),
         "ambulance" => dice.weighted(&[
             (3.0, ("white", srgb(238, 238, 236))),
             (2.0, ("yellow", srgb(238, 206, 30))),
         ]),
-        _ => dice::livery(&mut dice),
+        _ => colours::livery(&mut dice),
     };
-    let shape = Shape::draw(kind, &mut Dice::new(seed, "shape"));
-    let mut detail = Dice::new(seed, "detail");
+    let shape = Shape::draw(kind, &mut Dice::new(seed.child("shape")));
+    let mut detail = Dice::new(seed.child("detail"));
     let paint = kit.paint(color);
     let mut mesh = Mesh::new();
     let outline = shape.outline();
@@ -264,7 +265,7 @@ fn assemble(kind: &'static str, seed: Seed) -> Assembly {
         width: 0.22,
         rim: 0.62,
         spokes: 0,
-        ..Wheel::car(&mut Dice::new(seed, "wheel"), shape.wheel)
+        ..Wheel::car(&mut Dice::new(seed.child("wheel")), shape.wheel)
     };
     let track = wheel.track(shape.width / 2.0, shape.width / 2.0 + 0.14);
     wheel.steered(&mut assembly, kit, shape.x(shape.front_axle), track);
@@ -427,7 +428,7 @@ fn sides(mesh: &mut Mesh, kit: Kit, kind: &str, shape: &Shape, color: [f32; 3], 
         // A sign in a colour that can be seen on the paint.
         let light = color.iter().sum::<f32>() > 1.0;
         let mark = if light {
-            dice::livery(dice).1.map(|c| c * 0.6)
+            colours::livery(dice).1.map(|c| c * 0.6)
         } else {
             [0.7, 0.7, 0.68]
         };
@@ -460,7 +461,7 @@ fn cargo(mesh: &mut Mesh, kit: Kit, kind: &str, shape: &Shape, dice: &mut Dice) 
     let floor = 0.86;
     let half = shape.width / 2.0 + dice.range(-0.02, 0.08);
     if kind == "box_van" {
-        let (_, color) = dice::livery(dice);
+        let (_, color) = colours::livery(dice);
         let top = dice.range(2.6, 3.1);
         let low = Vec3::new(x0 + 0.03, -half, floor);
         bevel_box(mesh, kit.paint(color), low, Vec3::new(x1, half, top), 0.04);
@@ -474,7 +475,7 @@ fn cargo(mesh: &mut Mesh, kit: Kit, kind: &str, shape: &Shape, dice: &mut Dice) 
             -1.0,
         );
         if dice.chance(0.6) {
-            let mark = kit.paint(dice::livery(dice).1.map(|c| c * 0.7));
+            let mark = kit.paint(colours::livery(dice).1.map(|c| c * 0.7));
             let z = f32::midpoint(floor, top) + dice.range(-0.2, 0.3);
             let (l, h) = ((x1 - x0) * dice.range(0.4, 0.85), dice.range(0.25, 0.9));
             both(|s| plate_y(mesh, mark, Vec3::new(middle, s * (half + 0.006), z), l, h, s));

@@ -5,9 +5,9 @@ use std::f32::consts::TAU;
 use glam::{Affine3A, Vec3};
 
 use super::assembly::{Assembly, Kit};
-use super::dice::Dice;
 use super::shape::{disc_y, facet};
 use super::{Joint, STEER_MAX};
+use crate::dice::Dice;
 use crate::mesh::Mesh;
 
 /// Corners of a wheel: a multiple of four, so that it stands on a corner and its box is that of every rolling angle.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use glam::{Affine3A, Vec2, Vec3};
 
 use super::building::{BuildingKind, BuildingSpec, Detail};
-use super::dice::Dice;
 use super::furniture::{FenceKind, FurnitureKind};
 use super::place::{Footprint, layer};
 use super::site::{Site, steps};
 use super::vegetation::{self, PlantKind};
+use crate::dice::Dice;
 use crate::material::{Material, Pattern, Semantic};
 use crate::mesh::Mesh;
 use crate::params::RoadKind;
@@ -22,7 +22,7 @@ const CELL: f32 = 6.0;
 /// How far from a road land is worked out, m.
 const REACH: f32 = 110.0;
 /// Most trees in the woods and wilds of a scene.
-const MOST_TREES: usize = 1000;
+const MOST_TREES: usize = 600;
 
 /// What a parcel holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ fn wilds(site: &Site<'_>, (low, high): (Vec2, Vec2), seed: Seed, trees: &mut Vec
         for j in 0..ny {
             let play = Vec2::new(dice.range(0.0, step), dice.range(0.0, step));
             let wanted = dice.chance(0.2 * lush);
-            let (kind, size) = (dice.weighted(&[1.0, 0.8]), dice.range(0.6, 1.1));
+            let (kind, size) = (dice.index(&[1.0, 0.8]), dice.range(0.6, 1.1));
             let tree = site.tree(&mut dice);
             let at = low + Vec2::new(i as f32, j as f32) * step + play;
             let room = if kind == 0 { 2.6 } else { 1.3 };
@@ -135,7 +135,7 @@ fn parcels(site: &mut Site<'_>, (low, high): (Vec2, Vec2), seed: Seed, trees: &m
                 Land::Vineyard,
                 Land::Orchard,
                 Land::Meadow,
-            ][dice.weighted(&[4.5 * lush, 1.6, 1.0, 0.6, 0.8, 0.8, 0.4, 0.5 * lush, 2.4])];
+            ][dice.index(&[4.5 * lush, 1.6, 1.0, 0.6, 0.8, 0.8, 0.4, 0.5 * lush, 2.4])];
             parcel(site, land, (center, turn), &mut dice, (seed, trees));
         }
     }
@@ -181,7 +181,7 @@ fn parcel(
             for i in 0..n * n {
                 let cell = Vec2::new((i % n) as f32, (i / n) as f32) * step - half;
                 let p = at(cell.x + dice.range(0.0, step), cell.y + dice.range(0.0, step));
-                let kind = match dice.weighted(&[1.2, 1.0, 0.6]) {
+                let kind = match dice.index(&[1.2, 1.0, 0.6]) {
                     0 if conifers => PlantKind::Conifer,
                     0 => main,
                     1 => site.tree(dice),

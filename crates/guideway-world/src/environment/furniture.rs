@@ -5,8 +5,8 @@
 use glam::{Vec2, Vec3};
 
 use super::building::accent;
-use super::dice::Dice;
 use super::sign;
+use crate::dice::Dice;
 use crate::material::{Material, Pattern, Semantic, Switch, srgb};
 use crate::mesh::Mesh;
 use crate::seed::Seed;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use glam::{Affine3A, Vec2, Vec3};
 
-use super::dice::Dice;
 use super::lamp::{self, LampKind};
 use super::place::{Footprint, layer};
 use super::sign;
 use super::signal::{self, SignalStyle};
 use super::site::{Site, upright};
+use crate::dice::Dice;
 use crate::object::ObjectClass;
 use crate::params::RoadKind;
 use crate::road::SignKind;

@@ -5,7 +5,7 @@
 use glam::Vec3;
 
 use super::StreetLamp;
-use super::dice::Dice;
+use crate::dice::Dice;
 use crate::material::{Material, Semantic, Switch, srgb};
 use crate::mesh::Mesh;
 use crate::seed::Seed;
@@ -170,7 +170,7 @@ pub fn lamp_post(kind: LampKind, tint: [f32; 3], works: bool, seed: Seed) -> Lam
 
 /// Colours of street lighting: sodium, warm and cool LEDs, mercury.
 pub(super) fn tint(dice: &mut Dice) -> [f32; 3] {
-    [[1.0, 0.5, 0.14], [1.0, 0.74, 0.46], [1.0, 0.9, 0.76], [0.86, 0.96, 1.0]][dice.weighted(&[3.0, 3.0, 3.0, 1.0])]
+    [[1.0, 0.5, 0.14], [1.0, 0.74, 0.46], [1.0, 0.9, 0.76], [0.86, 0.96, 1.0]][dice.index(&[3.0, 3.0, 3.0, 1.0])]
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 pub mod building;
 mod country;
-mod dice;
 pub mod furniture;
 mod glyph;
 mod install;

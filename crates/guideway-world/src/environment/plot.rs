@@ -3,11 +3,11 @@
 use glam::Vec2;
 
 use super::building::{BuildingKind, BuildingSpec};
-use super::dice::Dice;
 use super::furniture::{FenceKind, FurnitureKind};
 use super::place::{Footprint, PlotFrame, layer};
 use super::site::{Site, steps};
 use super::vegetation::PlantKind;
+use crate::dice::Dice;
 use crate::params::RoadKind;
 use crate::road::Plot;
 use crate::seed::Seed;
@@ -160,7 +160,7 @@ fn row(site: &mut Site<'_>, frame: &PlotFrame, remote: f32, dice: &mut Dice, see
             width = end - x;
         }
         width = width.min(wide * 1.4);
-        let kind = match dice.weighted(&[3.0, 3.2 * (1.0 - remote), 1.4, 1.3 * (1.0 - remote)]) {
+        let kind = match dice.index(&[3.0, 3.2 * (1.0 - remote), 1.4, 1.3 * (1.0 - remote)]) {
             0 => BuildingKind::TownHouse,
             1 => BuildingKind::Shop,
             2 => BuildingKind::Apartment,
@@ -380,7 +380,7 @@ fn lot_with_house(site: &mut Site<'_>, frame: &PlotFrame, [x, lot, setback]: [f3
 /// A hedge, a fence, a wall or nothing along a line.
 fn border(site: &mut Site<'_>, line: &[Vec2], dice: &mut Dice, seed: Seed) {
     let lush = site.params.surroundings.vegetation as f32;
-    match dice.weighted(&[5.0 * lush, 1.6, 0.9, 1.0, 1.2, 0.8]) {
+    match dice.index(&[5.0 * lush, 1.6, 0.9, 1.0, 1.2, 0.8]) {
         0 => {
             let size = Vec2::new(dice.range(0.5, 0.9), dice.range(0.8, 1.7));
             site.hedge(line, size, 0.12, KEEP_OFF, dice);

@@ -7,8 +7,8 @@ use std::f32::consts::{FRAC_PI_2, FRAC_PI_8};
 
 use glam::{Vec2, Vec3};
 
-use super::dice::Dice;
 use super::glyph::{Plane, regular};
+use crate::dice::Dice;
 use crate::material::{Material, Semantic, Switch, srgb};
 use crate::mesh::Mesh;
 use crate::road::SignKind;

@@ -6,8 +6,8 @@ use std::f32::consts::PI;
 
 use glam::{Vec2, Vec3};
 
-use super::dice::Dice;
 use super::glyph::{Plane, regular};
+use crate::dice::Dice;
 use crate::material::{Material, Semantic, Switch, srgb};
 use crate::mesh::Mesh;
 use crate::seed::Seed;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use glam::{Affine3A, Mat3, Vec2, Vec3};
 
 use super::building::{self, BuildingSpec, Detail};
-use super::dice::Dice;
 use super::furniture::{self, FenceKind, FurnitureKind};
 use super::place::{Footprint, Occupancy, layer};
 use super::vegetation::{self, PlantKind, Season};
 use super::{Environment, Piece, StaticObject, StreetLamp};
+use crate::dice::Dice;
 use crate::mesh::Mesh;
 use crate::object::ObjectClass;
 use crate::params::SceneParams;
@@ -219,7 +219,7 @@ impl<'a> Site<'a> {
     /// A kind of tree that grows here.
     pub(super) fn tree(&self, dice: &mut Dice) -> PlantKind {
         let weights: Vec<f32> = self.trees.iter().map(|(_, weight)| *weight).collect();
-        self.trees[dice.weighted(&weights)].0
+        self.trees[dice.index(&weights)].0
     }
 
     /// Puts a thing of street furniture at a free place, with its front towards `facing`.

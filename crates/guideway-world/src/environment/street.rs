@@ -5,12 +5,12 @@ use std::sync::Arc;
 use glam::{Affine3A, Vec2, Vec3};
 
 use super::building::Detail;
-use super::dice::Dice;
 use super::furniture::{self, FurnitureKind};
 use super::place::{Footprint, layer};
 use super::sign;
 use super::site::{Site, upright};
 use super::vegetation::PlantKind;
+use crate::dice::Dice;
 use crate::object::ObjectClass;
 use crate::params::RoadKind;
 use crate::road::{LaneKind, SignKind};
@@ -150,7 +150,7 @@ fn pavement(site: &mut Site<'_>, run: &[Edge], seed: Seed) {
             continue;
         }
         let seed = seed.child("thing").index(i as u64);
-        let kind = match dice.weighted(&[3.0, 2.0, 2.0, 1.2, 1.4, 1.6, 0.8, 0.8, 1.0, 1.0, 0.5, 0.9]) {
+        let kind = match dice.index(&[3.0, 2.0, 2.0, 1.2, 1.4, 1.6, 0.8, 0.8, 1.0, 1.0, 0.5, 0.9]) {
             0 => FurnitureKind::Bin,
             1 => FurnitureKind::Bench,
             2 => FurnitureKind::PowerBox,

@@ -8,7 +8,7 @@ use std::f32::consts::{PI, TAU};
 use glam::{Vec2, Vec3};
 
 use super::building::Detail;
-use super::dice::Dice;
+use crate::dice::Dice;
 use crate::material::{Material, Pattern, Semantic, srgb};
 use crate::mesh::Mesh;
 use crate::seed::Seed;

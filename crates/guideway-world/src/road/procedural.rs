@@ -18,14 +18,10 @@ pub(super) const KERB_HEIGHT: f32 = 0.12;
 
 impl RoadNetwork {
     /// A network of the kind that `params` ask for. Values outside the documented ranges are moved into them. A block that is
-    /// shorter than its junctions need is made longer. With `road.opendrive` the network is read from that file, and what is
-    /// passed over there is not reported: [`RoadNetwork::from_opendrive`] does.
+    /// shorter than its junctions need is made longer. `road.opendrive` is not looked at:
+    /// [`RoadNetwork::from_opendrive`] reads such a file.
     pub fn generate(params: &RoadParams, surroundings: &SurroundingsParams, seed: Seed) -> Result<Self, WorldError> {
         let seed = seed.child("roads");
-        if let Some(path) = &params.opendrive {
-            return Self::from_opendrive(std::path::Path::new(path), params, surroundings, seed)
-                .map(|(network, _)| network);
-        }
         let mut problem = String::new();
         // An irregular plan may turn out impossible to build; a more regular one follows, in the end a plain lattice.
         for attempt in 0..8_u32 {

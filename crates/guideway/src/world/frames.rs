@@ -80,6 +80,8 @@ impl Workspace {
                 "ask for at least one: --count 100".to_owned(),
             ));
         }
+        let per_scene = options.per_scene.max(1);
+        setup.warn_of_roads(options.seed, options.count.div_ceil(per_scene), reporter)?;
         let name: String = options
             .dataset
             .chars()
@@ -97,7 +99,7 @@ impl Workspace {
             setup,
             seed: options.seed,
             count: options.count,
-            per_scene: options.per_scene.max(1),
+            per_scene,
             folder: folder.clone(),
             failure: None,
         };

@@ -26,8 +26,9 @@ use guideway_ingest::schemas::foxglove::{
     PointsAnnotation, PointsKind, Pose, Quaternion, RawImage, SceneEntity, SceneUpdate, Time,
 };
 use guideway_ingest::write::{LogWriter, WriteError};
-use guideway_world::drive::{CameraReading, Data, Drive, FrameOrigin, LidarReading, Measurement};
+use guideway_world::drive::{Data, Drive, LidarReading, Measurement};
 use guideway_world::labels::{LidarLabel, ObjectLabel};
+use guideway_world::picture::{CameraReading, FrameOrigin};
 use guideway_world::preview::class_colour;
 use guideway_world::sensors::navigation::{GnssFix, ImuSample};
 use guideway_world::sensors::radar::RadarDetection;
@@ -82,8 +83,8 @@ struct Xyz {
 struct FrameTruth {
     /// Stamp.
     timestamp: Stamp,
-    /// What makes the frame again.
-    origin: FrameOrigin,
+    /// What makes the picture again.
+    origin: Option<FrameOrigin>,
     /// Weather, time of day, road, traffic.
     scene: serde_json::Value,
     /// Lane lines: lane, side, kind, visible stretches in px.
@@ -127,7 +128,8 @@ pub(super) struct DriveFacts {
     start_ns: i64,
     names: BTreeMap<SensorRef, (String, Se3)>,
     calibrations: Vec<CameraCalibration>,
-    origin: FrameOrigin,
+    /// What makes each camera's picture again, at time 0.
+    origins: BTreeMap<String, FrameOrigin>,
 }
 
 impl DriveFacts {
@@ -150,7 +152,11 @@ impl DriveFacts {
             start_ns,
             names,
             calibrations,
-            origin: drive.origin(0.0),
+            origins: rig
+                .cameras
+                .iter()
+                .map(|camera| (camera.name.clone(), FrameOrigin::new(drive.world(), camera, 0)))
+                .collect(),
         }
     }
 }
@@ -269,6 +275,10 @@ impl<'d, W: Write + Seek> Scribe<'d, W> {
     ) -> Result<(), WriteError> {
         self.counts.frames += 1;
         self.counts.labels += reading.labels.objects.len() as u64;
+        let origin = self.drive.origins.get(name).map(|origin| FrameOrigin {
+            time_ns: measurement.firing.stamp_ns,
+            ..origin.clone()
+        });
         let image = CompressedImage {
             timestamp: Some(Time::from_ns(at)),
             data: reading.jpeg.clone(),
@@ -322,10 +332,7 @@ impl<'d, W: Write + Seek> Scribe<'d, W> {
         let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
         let scene = FrameTruth {
             timestamp: stamp(at),
-            origin: FrameOrigin {
-                time_s: measurement.firing.time_s(),
-                ..self.drive.origin.clone()
-            },
+            origin,
             scene: json(serde_json::to_value(&reading.labels.scene)),
             lanes: json(serde_json::to_value(&reading.labels.lanes)),
             drivable_rle: reading.labels.drivable.to_coco_string(),
@@ -368,7 +375,7 @@ fn depth_steps(z: f32) -> u16 {
     }
 }
 
-/// Object numbers in 16 bits: actors below 32,768, things that stand still from there on.
+/// Object numbers in 16 bits: actors below 32,768, things that stand still from there on; a scene has some thousands of either.
 fn instance(id: u32) -> u16 {
     let fixed = guideway_world::render::STATIC_BASE;
     if id >= fixed {

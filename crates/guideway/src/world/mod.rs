@@ -2,16 +2,19 @@
 
 mod frames;
 mod log;
+mod remake;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use guideway_core::Reporter;
+use guideway_core::{Reporter, Warning};
 use guideway_ingest::write::{LogWriter, WriteOptions};
 use guideway_world::Seed;
 use guideway_world::drive::Drive;
 use guideway_world::frames::FrameSet;
 use guideway_world::labels::DiversityReport;
 use guideway_world::params::{SceneParams, WorldConfig, world_schema};
+use guideway_world::road::RoadNetwork;
 use guideway_world::sensors::Rig;
 use guideway_world::sensors::rig::CameraSpec;
 use guideway_world::world::World;
@@ -19,6 +22,7 @@ use serde::Serialize;
 
 pub use frames::{WorldFramesOptions, WorldFramesReport};
 pub use guideway_world::bench::{BenchReport, Stage as BenchStage};
+pub use remake::{Remade, world_remake};
 
 use self::log::{DriveFacts, Scribe};
 use crate::error::Error;
@@ -65,6 +69,31 @@ impl WorldSetup {
         Ok(WorldConfig::to_toml(&self.sample(seed, scene)?)?)
     }
 
+    /// Warns of what is passed over in the OpenDRIVE files of these scenes, once for each file.
+    fn warn_of_roads(&self, seed: u64, scenes: u32, reporter: &dyn Reporter) -> Result<(), Error> {
+        let mut files = BTreeSet::new();
+        for scene in 0..scenes {
+            let params = self.sample(seed, u64::from(scene))?;
+            let Some(file) = params.road.opendrive.as_ref().map(|file| self.folder.join(file)) else {
+                continue;
+            };
+            if !files.insert(file.clone()) {
+                continue;
+            }
+            let (_, warnings) =
+                RoadNetwork::from_opendrive(&file, &params.road, &params.surroundings, scene_seed(seed, 0))?;
+            for warning in warnings {
+                reporter.warn(Warning {
+                    code: "opendrive".to_owned(),
+                    message: warning.problem,
+                    location: format!("{}:{}: {}", file.display(), warning.line, warning.element),
+                    count: 1,
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn frame_set<'a>(&'a self, camera: &'a CameraSpec, seed: u64, count: u32, per_scene: u32) -> FrameSet<'a> {
         FrameSet {
             config: &self.config,
@@ -100,7 +129,14 @@ pub fn world_schema_json(rig: bool) -> serde_json::Value {
 }
 
 /// Draws a contact sheet of some scenes into a PNG file.
-pub fn world_preview(setup: &WorldSetup, seed: u64, scenes: u32, out: &Path) -> Result<[u32; 2], Error> {
+pub fn world_preview(
+    setup: &WorldSetup,
+    seed: u64,
+    scenes: u32,
+    out: &Path,
+    reporter: &dyn Reporter,
+) -> Result<[u32; 2], Error> {
+    setup.warn_of_roads(seed, scenes, reporter)?;
     let sheet =
         guideway_world::preview::contact_sheet(&setup.config, &setup.folder, &setup.rig, Seed::new(seed), scenes)?;
     let mut png = std::io::Cursor::new(Vec::new());
@@ -124,6 +160,7 @@ pub fn world_diversity(
     reporter: &dyn Reporter,
 ) -> Result<DiversityReport, Error> {
     let camera = frames::first_camera(setup)?;
+    setup.warn_of_roads(seed, frames.div_ceil(2), reporter)?;
     let task = reporter.begin("Sampling", Some(u64::from(frames)), "frames");
     let mut report = DiversityReport::default();
     for frame in setup.frame_set(camera, seed, frames, 2).frames() {
@@ -188,6 +225,7 @@ pub fn world_record(
             "ask for at least one drive of more than 0 s".to_owned(),
         ));
     }
+    setup.warn_of_roads(options.seed, options.drives, reporter)?;
     std::fs::create_dir_all(&options.out).map_err(|err| Error::io("create", &options.out, err))?;
     let task = reporter.begin(
         "Recording",

@@ -4,8 +4,9 @@ use glam::Vec3;
 
 use super::Shape;
 use crate::actors::assembly::Kit;
-use crate::actors::dice::{self, Dice};
+use crate::actors::colours;
 use crate::actors::shape::{bevel_box, block, both, capsule, facet, pipe};
+use crate::dice::Dice;
 use crate::mesh::Mesh;
 
 /// Windscreen frame, seats and heads of a car without a roof.
@@ -38,8 +39,8 @@ pub(super) fn open_cabin(mesh: &mut Mesh, kit: Kit, shape: &Shape, dice: &mut Di
         [0.45, 0.4, 0.33],
         [0.3, 0.03, 0.03],
     ]));
-    let shirt = kit.matte(dice::cloth(dice, false).1);
-    let (skin, hair) = (kit.matte(dice::skin_tone(dice)), kit.matte(dice::hair(dice)));
+    let shirt = kit.matte(colours::cloth(dice, false).1);
+    let (skin, hair) = (kit.matte(colours::skin_tone(dice)), kit.matte(colours::hair(dice)));
     let passenger = dice.chance(0.4);
     both(|s| {
         let x = up - 0.42;

@@ -5,8 +5,8 @@ use glam::Vec3;
 use super::HALF;
 use crate::actors::assembly::Kit;
 use crate::actors::body::{Arch, Outline, Station, column, mirrors};
-use crate::actors::dice::Dice;
 use crate::actors::shape::{both, facet, plate_x, plate_y, smooth};
+use crate::dice::Dice;
 use crate::material::Switch;
 use crate::mesh::Mesh;
 

@@ -3,7 +3,7 @@
 use glam::{Vec2, Vec3};
 
 use super::Detail;
-use crate::environment::dice::Dice;
+use crate::dice::Dice;
 use crate::material::{Material, Pattern, Semantic, Switch, srgb};
 use crate::mesh::Mesh;
 

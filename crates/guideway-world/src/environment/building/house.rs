@@ -5,7 +5,7 @@ use glam::{Vec2, Vec3};
 use super::facade::{self, Paints, Rows, Wall, WindowStyle, grey};
 use super::roof::{self, Plan, Roof};
 use super::{BuildingSpec, Detail};
-use crate::environment::dice::Dice;
+use crate::dice::Dice;
 use crate::material::{Material, Pattern, Semantic, srgb};
 use crate::mesh::Mesh;
 
@@ -144,7 +144,7 @@ pub(super) fn shell(mesh: &mut Mesh, plan: &Plan, plinth: f32, paints: &Paints) 
 
 /// A house in a row.
 pub(super) fn town_house(mesh: &mut Mesh, spec: &BuildingSpec, shop: bool, dice: &mut Dice) {
-    let era = [Era::Brick, Era::Plaster, Era::Stone, Era::Concrete][dice.weighted(&[3.0, 5.0, 1.0, 1.0])];
+    let era = [Era::Brick, Era::Plaster, Era::Stone, Era::Concrete][dice.index(&[3.0, 5.0, 1.0, 1.0])];
     let paints = paints(era, dice);
     let (floor, ground) = (dice.range(2.9, 3.5), dice.range(3.5, 4.2));
     let upper = spec.storeys.saturating_sub(1);
@@ -215,7 +215,7 @@ pub(super) fn town_house(mesh: &mut Mesh, spec: &BuildingSpec, shop: bool, dice:
         let from = dice.range(0.3, 0.7) * spec.size.x;
         facade::balconies(mesh, &front, &rows, from, 2.2, rail, paints.trim);
     }
-    let shape = match dice.weighted(&[5.0, 2.0, 1.6, 1.0]) {
+    let shape = match dice.index(&[5.0, 2.0, 1.6, 1.0]) {
         0 => Roof::Gable(dice.range(0.55, 1.0)),
         1 => Roof::Mansard(dice.range(2.4, 3.2)),
         2 => Roof::Flat(dice.range(0.3, 0.9)),
@@ -263,7 +263,7 @@ fn ground_floor(mesh: &mut Mesh, front: &Wall, rows: &Rows, paints: &Paints, det
 
 /// A block of flats.
 pub(super) fn apartment(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
-    let era = [Era::Plaster, Era::Concrete, Era::Brick][dice.weighted(&[4.0, 2.0, 2.0])];
+    let era = [Era::Plaster, Era::Concrete, Era::Brick][dice.index(&[4.0, 2.0, 2.0])];
     let mut paints = paints(era, dice);
     paints.shutter = None;
     let floor = dice.range(2.7, 3.0);
@@ -355,7 +355,7 @@ fn plant(mesh: &mut Mesh, plan: &Plan, paints: &Paints, dice: &mut Dice) {
 
 /// Offices.
 pub(super) fn office(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
-    let era = [Era::Concrete, Era::Stone, Era::Brick, Era::Plaster][dice.weighted(&[4.0, 2.0, 1.0, 1.0])];
+    let era = [Era::Concrete, Era::Stone, Era::Brick, Era::Plaster][dice.index(&[4.0, 2.0, 1.0, 1.0])];
     let mut paints = paints(era, dice);
     paints.frame = Material::metal(
         Semantic::Building,
@@ -370,7 +370,7 @@ pub(super) fn office(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
         party: spec.party,
     };
     shell(mesh, &plan, spec.plinth, &paints);
-    let style = match dice.weighted(&[3.0, 3.0, 2.0]) {
+    let style = match dice.index(&[3.0, 3.0, 2.0]) {
         0 => WindowStyle::Curtain,
         1 => WindowStyle::Ribbon {
             height: dice.range(1.5, 2.2),
@@ -429,7 +429,7 @@ pub(super) fn office(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
 
 /// A house with a garden.
 pub(super) fn detached(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
-    let era = [Era::Plaster, Era::Brick, Era::Wood, Era::Stone][dice.weighted(&[4.0, 3.0, 3.0, 0.6])];
+    let era = [Era::Plaster, Era::Brick, Era::Wood, Era::Stone][dice.index(&[4.0, 3.0, 3.0, 0.6])];
     let paints = paints(era, dice);
     let floor = dice.range(2.6, 2.9);
     let storeys = spec.storeys.clamp(1, 3);
@@ -475,7 +475,7 @@ pub(super) fn detached(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
             facade::windows(mesh, &wall, &sparse, &paints, spec.detail.coarser(), dice);
         }
     }
-    let shape = match dice.weighted(&[4.0, 2.5, 2.5, 0.8, 0.5]) {
+    let shape = match dice.index(&[4.0, 2.5, 2.5, 0.8, 0.5]) {
         0 => Roof::Gable(dice.range(0.5, 1.1)),
         1 => Roof::GableAcross(dice.range(0.5, 1.1)),
         2 => Roof::Hip(dice.range(0.4, 0.8)),

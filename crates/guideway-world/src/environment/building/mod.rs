@@ -14,7 +14,7 @@ use glam::Vec2;
 pub(super) use facade::accent;
 
 use super::StreetLamp;
-use super::dice::Dice;
+use crate::dice::Dice;
 use crate::mesh::Mesh;
 use crate::seed::Seed;
 

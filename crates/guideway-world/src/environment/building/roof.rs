@@ -3,7 +3,7 @@
 use glam::{Vec2, Vec3};
 
 use super::facade::{Paints, Wall};
-use crate::environment::dice::Dice;
+use crate::dice::Dice;
 use crate::material::{Material, Semantic};
 use crate::mesh::Mesh;
 

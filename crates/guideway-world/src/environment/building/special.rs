@@ -6,8 +6,8 @@ use super::facade::{self, Paints, Rows, Wall, WindowStyle, grey};
 use super::house::{Era, matte, paints, shell};
 use super::roof::{Plan, Roof};
 use super::{BuildingSpec, Built, Detail};
+use crate::dice::Dice;
 use crate::environment::StreetLamp;
-use crate::environment::dice::Dice;
 use crate::material::{Material, Pattern, Semantic, Switch, srgb};
 use crate::mesh::Mesh;
 

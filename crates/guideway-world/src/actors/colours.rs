@@ -1,66 +1,7 @@
-//! Random choices, and the colours that things come in.
+//! The colours that actors come in.
 
-use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
-
-use crate::Seed;
+use crate::dice::Dice;
 use crate::material::srgb;
-
-/// Draws numbers for one named choice.
-pub(super) struct Dice(ChaCha8Rng);
-
-impl Dice {
-    /// Dice for the choice `name` below `seed`.
-    pub(super) fn new(seed: Seed, name: &str) -> Self {
-        Self(seed.child(name).rng())
-    }
-
-    /// Uniform in `[low, high)`; `low` where the range is empty.
-    pub(super) fn range(&mut self, low: f32, high: f32) -> f32 {
-        let u: f32 = self.0.random();
-        low + (high - low).max(0.0) * u
-    }
-
-    /// A bell-shaped draw in `[low, high]` (mean of three uniform ones): sizes of living things.
-    pub(super) fn bell(&mut self, low: f32, high: f32) -> f32 {
-        (self.range(low, high) + self.range(low, high) + self.range(low, high)) / 3.0
-    }
-
-    /// True with this probability.
-    pub(super) fn chance(&mut self, probability: f32) -> bool {
-        self.range(0.0, 1.0) < probability
-    }
-
-    /// A whole number in `low..=high`.
-    pub(super) fn count(&mut self, low: u32, high: u32) -> u32 {
-        self.0.random_range(low..=high.max(low))
-    }
-
-    /// One of these, by weight. Weights need not sum to one; `items` must not be empty.
-    pub(super) fn weighted<T: Copy>(&mut self, items: &[(f32, T)]) -> T {
-        let total: f32 = items.iter().map(|(weight, _)| weight).sum();
-        let mut at = self.range(0.0, total);
-        for (weight, item) in items {
-            at -= weight;
-            if at < 0.0 {
-                return *item;
-            }
-        }
-        items[items.len() - 1].1
-    }
-
-    /// One of these; `items` must not be empty.
-    pub(super) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        let index: usize = self.0.random_range(0..items.len());
-        items[index]
-    }
-
-    /// A colour near this one: lighter or darker by up to `spread`, channels by a little.
-    pub(super) fn near(&mut self, color: [f32; 3], spread: f32) -> [f32; 3] {
-        let gain = 1.0 + self.range(-spread, spread);
-        color.map(|c| (c * gain * (1.0 + self.range(-0.06, 0.06))).clamp(0.003, 0.95))
-    }
-}
 
 /// A colour with its name.
 pub(super) type Named = (&'static str, [f32; 3]);
