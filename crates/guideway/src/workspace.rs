@@ -155,6 +155,8 @@ fn runtime(root: &Path) -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("guideway-io")
+        // The engine's plans are walked by recursion.
+        .thread_stack_size(16 << 20)
         .build()
         .map_err(|source| Error::io("start the worker threads for", root, source))
 }
