@@ -1,4 +1,5 @@
-//! Times the renderer on a town of 100,000 and more triangles with 45 actors: `cargo run --release --example bench_render [ROUNDS]`.
+//! Times the renderer on a town of 100,000 and more triangles with 45 actors: `cargo run --release --example bench_render [ROUNDS [WHAT]]`;
+//! WHAT picks one measurement by its name.
 //! `bench_render --obj FOLDER` writes the same town as Wavefront files instead, one for what stands and one for each actor.
 //!
 //! One JSON object a line: what, threads, milliseconds of the median and of the best round, and (on Linux) milliseconds of processor
@@ -27,6 +28,9 @@ use guideway_world::state::WorldState;
     reason = "a benchmark reads the clock and prints"
 )]
 fn time(what: &str, threads: usize, rounds: usize, mut work: impl FnMut(usize)) {
+    if std::env::args().nth(2).is_some_and(|only| only != what) {
+        return;
+    }
     work(0);
     let before = processor_ms();
     let mut ms: Vec<f64> = (0..rounds)

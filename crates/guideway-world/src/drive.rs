@@ -17,7 +17,7 @@ use crate::world::World;
 use crate::{Seed, WorldError};
 
 /// Pictures and sweeps that are worked on at the same time. More would only cost memory: each keeps all cores busy.
-const AT_ONCE: usize = 4;
+pub(crate) const AT_ONCE: usize = 4;
 
 /// A sweep with its labels.
 #[derive(Debug, Clone)]
@@ -69,6 +69,8 @@ pub struct Drive {
     /// Measured, but a message with an earlier log time may still come.
     pending: BinaryHeap<Late>,
     ready: VecDeque<Measurement>,
+    /// An error ends the drive.
+    failed: bool,
 }
 
 impl std::fmt::Debug for Drive {
@@ -123,6 +125,7 @@ impl Drive {
             seed,
             pending: BinaryHeap::new(),
             ready: VecDeque::new(),
+            failed: false,
         })
     }
 
@@ -235,10 +238,11 @@ impl Iterator for Drive {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() {
-            if self.schedule.peek().is_none() && self.pending.is_empty() {
+            if self.failed || (self.schedule.peek().is_none() && self.pending.is_empty()) {
                 return None;
             }
             if let Err(err) = self.work() {
+                self.failed = true;
                 return Some(Err(err));
             }
         }

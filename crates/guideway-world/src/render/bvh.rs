@@ -59,6 +59,19 @@ pub(crate) struct Tree {
 impl Tree {
     /// A tree over triangles: slow to build and quick to walk.
     pub(crate) fn of_triangles(corners: &[[Vec3; 3]]) -> Self {
+        Self::build(corners, corners.len() > 4096)
+    }
+
+    /// A tree over triangles for rays along z: how high its boxes are matters little. Their heights are to be fitted anew.
+    pub(crate) fn of_triangles_from_above(corners: &[[Vec3; 3]]) -> Self {
+        let flat: Vec<[Vec3; 3]> = corners
+            .iter()
+            .map(|triangle| triangle.map(|p| p * Vec3::new(1.0, 1.0, 0.02)))
+            .collect();
+        Self::build(&flat, false)
+    }
+
+    fn build(corners: &[[Vec3; 3]], pre_split: bool) -> Self {
         let triangles: Vec<Triangle> = corners
             .iter()
             .map(|[a, b, c]| Triangle {
@@ -68,7 +81,7 @@ impl Tree {
             })
             .collect();
         let config = BvhBuildParams {
-            pre_split: triangles.len() > 4096,
+            pre_split,
             max_prims_per_leaf: 4,
             ..BvhBuildParams::medium_build()
         };

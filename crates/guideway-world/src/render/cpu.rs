@@ -16,6 +16,9 @@ use super::{CameraFrame, Hit, ObjectId, Ray, Renderer, Shot, Silhouette, Snapsho
 use crate::environment::Environment;
 use crate::state::WorldState;
 
+/// States whose actors are kept: pictures and sweeps of a few moments are worked on at the same time.
+const KEPT_STATES: usize = 4;
+
 /// Renders one environment by ray casting: 64 camera rays at once, shadows 64 at once, other rays eight at once.
 ///
 /// The middle of the pixel in column `x` and row `y` is at `(x + ½, y + ½)`.
@@ -26,7 +29,7 @@ pub struct CpuRenderer {
     rays: RayCache,
     noise: Noise,
     tables: Tables,
-    moving: Mutex<Option<Arc<Moving>>>,
+    moving: Mutex<Vec<Arc<Moving>>>,
     /// What stands, in the frame of the last sun.
     blockers: Mutex<Option<(Vec3, Arc<Blockers>)>>,
 }
@@ -40,35 +43,43 @@ impl CpuRenderer {
             rays: RayCache::default(),
             noise: Noise::new(),
             tables: Tables::new(),
-            moving: Mutex::new(None),
+            moving: Mutex::new(Vec::new()),
             blockers: Mutex::new(None),
         }
     }
 
-    /// The actors of this state; kept for the next call with the same state.
+    /// The actors of this state; kept for the next calls with the same state.
     pub(crate) fn moving(&self, state: &WorldState) -> Arc<Moving> {
-        let mut kept = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(moving) = kept.as_ref()
-            && moving.is_of(&state.actors, state.ego.as_ref())
-        {
-            return Arc::clone(moving);
+        let (actors, ego) = (&state.actors, state.ego.as_ref());
+        let kept = || self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = |kept: &[Arc<Moving>]| kept.iter().find(|m| m.is_of(actors, ego)).cloned();
+        if let Some(known) = find(&kept()) {
+            return known;
         }
-        let moving = Arc::new(Moving::new(&self.shapes, &state.actors, state.ego.as_ref()));
-        *kept = Some(Arc::clone(&moving));
+        // Without the lock: whoever waits for other threads may be given work that asks for actors too.
+        let moving = Arc::new(Moving::new(&self.shapes, actors, ego));
+        let mut kept = kept();
+        if let Some(known) = find(&kept) {
+            return known;
+        }
+        if kept.len() >= KEPT_STATES {
+            kept.remove(0);
+        }
+        kept.push(Arc::clone(&moving));
         moving
     }
 
     /// What stands, in the frame of a sun; kept while the sun stays where it is.
     fn blockers(&self, sun: Vec3) -> Arc<Blockers> {
-        let mut kept = self.blockers.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
-            Some((known, blockers)) if *known == sun => Arc::clone(blockers),
-            _ => {
-                let blockers = Arc::new(Blockers::standing(&self.standing, sun));
-                *kept = Some((sun, Arc::clone(&blockers)));
-                blockers
-            }
+        let kept = || self.blockers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, blockers)) = &*kept()
+            && *known == sun
+        {
+            return Arc::clone(blockers);
         }
+        let blockers = Arc::new(Blockers::standing(&self.standing, sun));
+        *kept() = Some((sun, Arc::clone(&blockers)));
+        blockers
     }
 }
 

@@ -118,6 +118,16 @@ impl M8 {
         (m[0] & m[4]) & (m[1] & m[5]) & (m[2] & m[6]) & (m[3] & m[7]) != 0
     }
 
+    /// The lanes that say yes, as bits.
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u32 {
+        let mut out = 0;
+        for i in 0..LANES {
+            out |= (self.0[i] >> 31) << i;
+        }
+        out
+    }
+
     /// `a` where yes, `b` where no.
     #[inline(always)]
     pub(crate) fn pick(self, a: F8, b: F8) -> F8 {

@@ -4,11 +4,12 @@ use glam::{Vec2, Vec3};
 use rand::RngExt as _;
 use rayon::prelude::*;
 
+use super::lanes::{F8, LANES, V8};
 use super::maths::{luminance, smooth};
 use super::picture::world_from_camera;
 use super::post::exposure;
 use super::shade::Scene;
-use super::{CameraFrame, Shot};
+use super::{CameraFrame, STATIC_BASE, Shot};
 use crate::Seed;
 
 /// A blurred, smaller picture is made of blocks of this many pixels each way.
@@ -53,26 +54,90 @@ pub(crate) fn blur(hdr: &mut Vec<Vec3>, frame: &CameraFrame, scene: &Scene<'_>, 
         let at = Vec2::new(after.x / after.z * fx + cx, after.y / after.z * fy + cy);
         (at - Vec2::new(x, y)).clamp_length_max(60.0)
     };
+    // For what stands still, both steps are one.
+    let then_from_now = then * now;
+    let still = Still {
+        rotation: glam::Mat3::from(then_from_now.matrix3),
+        translation: then_from_now.translation.into(),
+        focal: [fx, fy],
+        center: [cx, cy],
+    };
+    let moves = |object: u32| object != 0 && object < STATIC_BASE;
     let source = &*hdr;
     let mut out = source.clone();
     out.par_chunks_mut(width).enumerate().for_each(|(row, line)| {
-        for (column, color) in line.iter_mut().enumerate() {
-            let along = motion(row * width + column);
-            let taps = (along.length().ceil() as usize).min(TAPS);
-            if taps < 2 {
-                continue;
+        let (depths, objects) = (
+            &frame.depth[row * width..(row + 1) * width],
+            &frame.object[row * width..(row + 1) * width],
+        );
+        for (part, colors) in line.chunks_mut(LANES).enumerate() {
+            let first = part * LANES;
+            let count = colors.len();
+            let group = &objects[first..first + count];
+            let crowd = group.iter().any(|o| moves(*o));
+            let mut along = [Vec2::ZERO; LANES];
+            if crowd || count < LANES {
+                for (k, along) in along.iter_mut().enumerate().take(count) {
+                    *along = motion(row * width + first + k);
+                }
+            } else {
+                let z = F8(std::array::from_fn(|k| depths[first + k].min(1e4)));
+                let Some([x, y]) = still.shift(first, row, z) else {
+                    continue;
+                };
+                along = std::array::from_fn(|k| Vec2::new(x.0[k], y.0[k]).clamp_length_max(60.0));
             }
-            let mut sum = Vec3::ZERO;
-            for k in 0..taps {
-                let t = (k as f32 + 0.5) / taps as f32 - 0.5;
-                let x = (column as f32 + 0.5 + along.x * t).clamp(0.0, width as f32 - 1.0);
-                let y = (row as f32 + 0.5 + along.y * t).clamp(0.0, height as f32 - 1.0);
-                sum += source[y as usize * width + x as usize];
+            for (k, (color, along)) in colors.iter_mut().zip(along).enumerate() {
+                let taps = (along.length().ceil() as usize).min(TAPS);
+                if taps < 2 {
+                    continue;
+                }
+                let mut sum = Vec3::ZERO;
+                for tap in 0..taps {
+                    let t = (tap as f32 + 0.5) / taps as f32 - 0.5;
+                    let x = ((first + k) as f32 + 0.5 + along.x * t).clamp(0.0, width as f32 - 1.0);
+                    let y = (row as f32 + 0.5 + along.y * t).clamp(0.0, height as f32 - 1.0);
+                    sum += source[y as usize * width + x as usize];
+                }
+                *color = sum / taps as f32;
             }
-            *color = sum / taps as f32;
         }
     });
     *hdr = out;
+}
+
+/// How far what stands still moves on the sensor.
+struct Still {
+    rotation: glam::Mat3,
+    translation: Vec3,
+    focal: [f32; 2],
+    center: [f32; 2],
+}
+
+impl Still {
+    /// Of eight neighbours at these depths; `None` if all stay within a pixel.
+    #[inline(always)]
+    fn shift(&self, column: usize, row: usize, z: F8) -> Option<[F8; 2]> {
+        let ([fx, fy], [cx, cy]) = (self.focal, self.center);
+        let x = F8(std::array::from_fn(|k| (column + k) as f32 + 0.5));
+        let y = row as f32 + 0.5;
+        let place = V8 {
+            x: (x - F8::splat(cx)) * (1.0 / fx) * z,
+            y: z * ((y - cy) / fy),
+            z,
+        };
+        let (a, b, c) = (self.rotation.x_axis, self.rotation.y_axis, self.rotation.z_axis);
+        let t = self.translation;
+        let after = |a: f32, b: f32, c: f32, t: f32| place.x * a + place.y * b + place.z * c + F8::splat(t);
+        let depth = after(a.z, b.z, c.z, t.z);
+        // What comes this near moves out of the picture.
+        let usable = depth.ge(F8::splat(0.1));
+        let depth = depth.max(F8::splat(0.1));
+        let u = after(a.x, b.x, c.x, t.x).div(depth) * fx + F8::splat(cx) - x;
+        let v = after(a.y, b.y, c.y, t.y).div(depth) * fy + F8::splat(cy - y);
+        let long = (u * u + v * v).gt(F8::splat(1.0)) & usable;
+        long.any().then(|| [usable.pick(u, F8::ZERO), usable.pick(v, F8::ZERO)])
+    }
 }
 
 /// A picture of mean colours of blocks.

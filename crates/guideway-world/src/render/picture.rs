@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use glam::{Affine3A, Vec3};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::cast::{Packet, trace_packet};
@@ -11,9 +12,9 @@ use super::lens::{Grid, RayCache, Rays, TileRays};
 use super::lights::Lit;
 use super::maths::{rotation_z, smooth};
 use super::post::Tables;
-use super::shade::{Incident, Scene, Surface};
-use super::shadow::shade;
-use super::tiles::{lamp_light, trace_tile};
+use super::shade::{Facet, Incident, Scene, Surface};
+use super::shadow::{Hint, shade};
+use super::tiles::{Crowd, lamp_light, trace_tile};
 use super::trace::{Cone, GROUPS, MISS, MOVING, TILE, Tile, turn};
 use super::{CameraFrame, ObjectId, Shot, Snapshot};
 use crate::material::Semantic;
@@ -50,6 +51,8 @@ struct Seen<'a> {
     surfaces: [Option<(Surface<'a>, f32)>; PIXELS],
     /// All rays met the same flat surface, or none met anything.
     plain: bool,
+    /// What shaded the tiles before.
+    hint: Hint,
 }
 
 impl Default for Seen<'_> {
@@ -64,6 +67,7 @@ impl Default for Seen<'_> {
             tile: Tile::new(Vec3::ZERO, [V8::default(); GROUPS], [F8::splat(-1.0); GROUPS], nothing),
             surfaces: [None; PIXELS],
             plain: false,
+            hint: Hint::default(),
         }
     }
 }
@@ -95,6 +99,12 @@ pub(crate) fn tile_of(rays: &TileRays, pose: Affine3A) -> Option<Tile> {
     let cone = rays.cone?.turned(pose.matrix3);
     let dirs = rays.dirs.map(|d| turn(pose.matrix3, &d));
     Some(Tile::new(Vec3::from(pose.translation), dirs, rays.reach, cone))
+}
+
+/// A row of tiles, compiled for wide registers where the processor has them.
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn row_of_tiles<'a, 'b>(picture: &Picture<'a>, row: usize, band: &mut Band<'b>) {
+    picture.row_of_tiles(row, band);
 }
 
 impl<'a> Picture<'a> {
@@ -144,7 +154,7 @@ impl<'a> Picture<'a> {
                     object,
                     semantic,
                 };
-                self.row_of_tiles(row, &mut band);
+                row_of_tiles(self, row, &mut band);
             });
         super::optics::blur(&mut hdr, &frame, self.scene, self.shot);
         super::precipitation::fall(&mut hdr, &frame, self.scene, self.shot);
@@ -154,34 +164,47 @@ impl<'a> Picture<'a> {
         frame
     }
 
+    #[inline(always)]
     fn row_of_tiles(&self, row: usize, band: &mut Band<'_>) {
         let (pose, dt) = pose_of_tiles(self.scene.state, self.shot, row, self.height);
         let mut seen = Seen::default();
+        let alone = self.samples.is_empty();
+        let share = 1.0 / self.samples.len().max(1) as f32;
         for column in 0..self.centers.columns {
             let index = row * self.centers.columns + column;
             let left = column * TILE;
-            if !self.look(&self.centers.tiles[index], pose, dt, &mut seen) {
-                continue;
-            }
-            self.planes(&self.centers.tiles[index], &seen, left, band);
             let mut lit = [Vec3::ZERO; PIXELS];
-            let alone = self.samples.is_empty();
-            // One flat surface, wholly in the sun or wholly in shadow, looks the same through every sample.
-            let mixed = if alone || seen.plain {
-                self.light(&seen, dt, &mut lit)
-            } else {
-                true
-            };
-            if mixed && !alone {
-                lit = [Vec3::ZERO; PIXELS];
-                let share = 1.0 / self.samples.len() as f32;
-                for rays in &self.samples {
-                    if self.look(&rays.tiles[index], pose, dt, &mut seen) {
-                        let mut sample = [Vec3::ZERO; PIXELS];
-                        self.light(&seen, dt, &mut sample);
-                        for (sum, c) in lit.iter_mut().zip(&sample) {
-                            *sum += *c * share;
-                        }
+            // The pixels' centres first, for depth and masks; then the samples, for the colours. One call for both: much is compiled
+            // into this place.
+            for pass in 0..=self.samples.len() {
+                let grid = if pass == 0 {
+                    &self.centers
+                } else {
+                    &self.samples[pass - 1]
+                };
+                let rays = &grid.tiles[index];
+                if !self.look(rays, pose, dt, &mut seen) {
+                    if pass == 0 {
+                        break;
+                    }
+                    continue;
+                }
+                if pass == 0 {
+                    self.planes(rays, &seen, left, band);
+                    if !alone && !seen.plain {
+                        continue;
+                    }
+                }
+                let mut sample = [Vec3::ZERO; PIXELS];
+                let mixed = self.light(&mut seen, dt, &mut sample);
+                // One flat surface, wholly in the sun or wholly in shadow, looks the same through every sample.
+                if pass == 0 && (alone || !mixed) {
+                    lit = sample;
+                    break;
+                }
+                if pass > 0 {
+                    for (sum, c) in lit.iter_mut().zip(&sample) {
+                        *sum += *c * share;
                     }
                 }
             }
@@ -193,6 +216,7 @@ impl<'a> Picture<'a> {
     }
 
     /// Traces a tile; false for one without rays.
+    #[inline(always)]
     fn look(&self, rays: &TileRays, pose: Affine3A, dt: f32, seen: &mut Seen<'a>) -> bool {
         let scene = self.scene;
         let Some(tile) = tile_of(rays, pose) else {
@@ -203,6 +227,8 @@ impl<'a> Picture<'a> {
         trace_tile(scene.standing, scene.moving, tile, dt);
         seen.plain = true;
         let first = tile.hit[0][0];
+        // Neighbours often meet the same triangle.
+        let mut known: Option<(u32, Facet<'a>)> = None;
         for (i, out) in seen.surfaces.iter_mut().enumerate() {
             let (group, lane) = (i / LANES, i % LANES);
             let hit = tile.hit[group][lane];
@@ -216,7 +242,12 @@ impl<'a> Picture<'a> {
             let surface = if hit & MOVING != 0 && dt != 0.0 {
                 scene.surface_then(hit, point, dir, dt)
             } else {
-                scene.surface(hit, point, dir)
+                let facet = match known {
+                    Some((number, facet)) if number == hit => facet,
+                    _ => scene.facet(hit),
+                };
+                known = Some((hit, facet));
+                facet.surface(point, dir)
             };
             *out = Some((surface, t));
         }
@@ -224,6 +255,7 @@ impl<'a> Picture<'a> {
     }
 
     /// Writes depth and masks.
+    #[inline(always)]
     fn planes(&self, rays: &TileRays, seen: &Seen<'_>, left: usize, band: &mut Band<'_>) {
         let rows = band.depth.len() / self.width;
         for y in 0..rows {
@@ -239,8 +271,10 @@ impl<'a> Picture<'a> {
     }
 
     /// The light that a tile's rays bring. Tells whether a shadow's edge may run through the tile.
-    fn light(&self, seen: &Seen<'_>, dt: f32, out: &mut [Vec3; PIXELS]) -> bool {
+    #[inline(always)]
+    fn light(&self, seen: &mut Seen<'_>, dt: f32, out: &mut [Vec3; PIXELS]) -> bool {
         let scene = self.scene;
+        let mut hint = seen.hint;
         let tile = &seen.tile;
         let sky = &scene.sky;
         let sunny = scene.sunlight.is_some();
@@ -266,7 +300,7 @@ impl<'a> Picture<'a> {
         let mut lit = Lit::NONE;
         if sunny || lamps {
             if let Some(sunlight) = &scene.sunlight {
-                shade(sunlight, tile.origin, &points, &mut dark, dt);
+                shade(sunlight, tile.origin, &points, &mut dark, dt, &mut hint);
             }
             if lamps {
                 let (standing, moving, lights) = (scene.standing, scene.moving, &scene.lights);
@@ -295,6 +329,7 @@ impl<'a> Picture<'a> {
                 }
             };
         }
+        seen.hint = hint;
         let shaded = dark.iter().flat_map(|m| m.0).filter(|m| *m != 0).count();
         lamps || (shaded != 0 && shaded != PIXELS)
     }
@@ -355,18 +390,27 @@ impl<'a> Picture<'a> {
         if low.x > high.x {
             return Vec::new();
         }
-        let movers = self.scene.moving.movers.iter().enumerate();
-        movers
-            .filter(|(_, m)| {
-                let pad = Vec3::splat(0.8);
-                (m.low - pad).cmple(high).all() && (m.high + pad).cmpge(low).all()
-            })
-            .map(|(i, _)| i as u32)
-            .collect()
+        let moving = self.scene.moving;
+        let pad = Vec3::splat(0.8);
+        let (low, high) = (low - pad, high + pad);
+        let meets = |min: Vec3, max: Vec3| min.cmple(high).all() && max.cmpge(low).all();
+        let mut found = Vec::new();
+        let mut crowd = Crowd::new(moving, 0.0);
+        while let Some(index) = crowd.next(meets) {
+            found.push(index);
+        }
+        // The ego vehicle is not among those that sensors see.
+        for (index, ego) in moving.movers.iter().enumerate().skip(moving.seen) {
+            if meets(ego.low, ego.high) {
+                found.push(index as u32);
+            }
+        }
+        found
     }
 }
 
 /// How much of the sky reaches a place on the ground: vehicles and people take some of it away around their footprints.
+#[inline(always)]
 fn openness(scene: &Scene<'_>, near: &[u32], surface: &Surface<'_>) -> f32 {
     if near.is_empty() || surface.flat.z < 0.7 || surface.instance.object != 0 {
         return 1.0;

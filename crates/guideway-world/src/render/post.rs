@@ -73,18 +73,30 @@ struct Sensor {
     seed: u64,
 }
 
+/// Values that are worked on at once: eight pixels.
+const AT_ONCE: usize = 24;
+
 #[multiversion(targets("x86_64+avx+avx2"))]
 fn sensor_chunk(sensor: &Sensor, tables: &Tables, first: usize, light: &[Vec3], out: &mut [u8]) {
     let (shot2, read2) = (sensor.shot * sensor.shot, sensor.read * sensor.read);
-    for (i, (bytes, light)) in out.chunks_exact_mut(3).zip(light).enumerate() {
-        let bits = mix64(sensor.seed ^ ((first + i) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let values = (*light * sensor.exposure).to_array();
-        for k in 0..3 {
-            let draw = tables.normal[(bits >> (12 * k)) as usize & (NORMAL - 1)];
-            let v = values[k].max(0.0);
+    for (part, (bytes, light)) in out.chunks_mut(AT_ONCE).zip(light.chunks(AT_ONCE / 3)).enumerate() {
+        let (mut values, mut draws) = ([0.0_f32; AT_ONCE], [0.0_f32; AT_ONCE]);
+        for (i, light) in light.iter().enumerate() {
+            let pixel = (first + part * (AT_ONCE / 3) + i) as u64;
+            let bits = mix64(sensor.seed ^ pixel.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            values[3 * i..3 * i + 3].copy_from_slice(&light.to_array());
+            for k in 0..3 {
+                draws[3 * i + k] = tables.normal[(bits >> (12 * k)) as usize & (NORMAL - 1)];
+            }
+        }
+        let mut places = [0_i32; AT_ONCE];
+        for ((place, v), draw) in places.iter_mut().zip(&values).zip(&draws) {
+            let v = (v * sensor.exposure).max(0.0);
             let v = (v + draw * (v * shot2 + read2).sqrt()).max(0.0);
-            let at = (v / (1.0 + v) * CURVE as f32) as usize;
-            bytes[k] = tables.curve[at.min(CURVE - 1)];
+            *place = (v / (1.0 + v) * CURVE as f32) as i32;
+        }
+        for (byte, place) in bytes.iter_mut().zip(&places) {
+            *byte = tables.curve[(*place as usize).min(CURVE - 1)];
         }
     }
 }

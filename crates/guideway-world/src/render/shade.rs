@@ -2,10 +2,11 @@
 
 use glam::Vec3;
 
+use super::bvh::Tri;
 use super::lights::{Light, collect};
 use super::maths::{exp, pow, smooth};
 use super::noise::{Noise, floor};
-use super::scene::{Instance, Moving, Standing, lit_signal, switch_bit};
+use super::scene::{Face, Instance, Moving, Standing, lit_signal, switch_bit};
 use super::shadow::{Blockers, Sunlight};
 use super::sky::Sky;
 use super::trace::MOVING;
@@ -43,6 +44,50 @@ pub(crate) struct Surface<'a> {
     pub(crate) instance: &'a Instance,
 }
 
+/// A triangle and what it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facet<'a> {
+    tri: &'a Tri,
+    face: &'a Face,
+    /// Unit normal.
+    flat: Vec3,
+    material: &'a Material,
+    instance: &'a Instance,
+}
+
+impl<'a> Facet<'a> {
+    /// The surface at `point`, met by a ray of this direction.
+    #[inline(always)]
+    pub(crate) fn surface(&self, point: Vec3, dir: Vec3) -> Surface<'a> {
+        let tri = self.tri;
+        let flat = if self.flat.dot(dir) > 0.0 {
+            -self.flat
+        } else {
+            self.flat
+        };
+        let mut normal = flat;
+        if !self.face.flat {
+            let (ab, ac, ap) = (tri.b - tri.a, tri.c - tri.a, point - tri.a);
+            let scale = 1.0 / tri.normal.length_squared();
+            let v = ap.cross(ac).dot(tri.normal) * scale;
+            let w = ab.cross(ap).dot(tri.normal) * scale;
+            let [a, b, c] = self.face.normals;
+            let own = a * (1.0 - v - w) + b * v + c * w;
+            normal = (self.instance.normals * own).normalize_or(flat);
+            if normal.dot(flat) < 0.0 {
+                normal = -normal;
+            }
+        }
+        Surface {
+            point,
+            flat,
+            normal,
+            material: self.material,
+            instance: self.instance,
+        }
+    }
+}
+
 /// The light that falls on a surface, besides the sky's.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Incident {
@@ -61,6 +106,7 @@ pub(crate) struct Incident {
 }
 
 /// Strength of the mirror image (Schlick's Fresnel term, weaker on rough surfaces) and its direction.
+#[inline(always)]
 fn mirror(finish: &Finish, normal: Vec3, dir: Vec3) -> (f32, Vec3) {
     let facing = (-normal.dot(dir)).clamp(0.0, 1.0);
     let rest = 1.0 - facing;
@@ -93,8 +139,9 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// What stands behind the number of a triangle that was met at `point`, by a ray of this direction.
-    pub(crate) fn surface(&self, hit: u32, point: Vec3, dir: Vec3) -> Surface<'a> {
+    /// What stands behind the number of a triangle.
+    #[inline(always)]
+    pub(crate) fn facet(&self, hit: u32) -> Facet<'a> {
         let index = (hit & !MOVING) as usize;
         let (tri, owner, instances) = if hit & MOVING == 0 {
             (
@@ -111,38 +158,18 @@ impl<'a> Scene<'a> {
         };
         let instance = &instances[owner.instance as usize];
         let face = &instance.shape.faces[owner.face as usize];
-        let mut flat = tri.normal.normalize_or(Vec3::Z);
-        let behind = flat.dot(dir) > 0.0;
-        if behind {
-            flat = -flat;
-        }
-        if face.flat {
-            return Surface {
-                point,
-                flat,
-                normal: flat,
-                material: instance.shape.material(face.material),
-                instance,
-            };
-        }
-        let own = {
-            let (ab, ac, ap) = (tri.b - tri.a, tri.c - tri.a, point - tri.a);
-            let scale = 1.0 / tri.normal.length_squared();
-            let v = ap.cross(ac).dot(tri.normal) * scale;
-            let w = ab.cross(ap).dot(tri.normal) * scale;
-            face.normals[0] * (1.0 - v - w) + face.normals[1] * v + face.normals[2] * w
-        };
-        let mut normal = (instance.normals * own).normalize_or(flat);
-        if normal.dot(flat) < 0.0 {
-            normal = -normal;
-        }
-        Surface {
-            point,
-            flat,
-            normal,
+        Facet {
+            tri,
+            face,
+            flat: tri.normal.normalize_or(Vec3::Z),
             material: instance.shape.material(face.material),
             instance,
         }
+    }
+
+    /// What stands behind the number of a triangle that was met at `point`, by a ray of this direction.
+    pub(crate) fn surface(&self, hit: u32, point: Vec3, dir: Vec3) -> Surface<'a> {
+        self.facet(hit).surface(point, dir)
     }
 
     /// The same for something that moves, `dt` seconds after the snapshot; patterns stay where they are on it.
@@ -165,6 +192,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Light from a surface towards the viewer, without the air between.
+    #[inline(always)]
     pub(crate) fn outgoing(&self, surface: &Surface<'_>, dir: Vec3, falls: &Incident) -> Vec3 {
         let material = surface.material;
         let texture = texture(self.noise, material, surface, falls.footprint);
@@ -249,6 +277,7 @@ impl<'a> Scene<'a> {
 }
 
 /// The factor of a pattern, faded out where it is finer than a pixel.
+#[inline(always)]
 fn texture(noise: &Noise, material: &Material, surface: &Surface<'_>, footprint: f32) -> f32 {
     if material.pattern == Pattern::Plain {
         return 1.0;

@@ -7,7 +7,7 @@ use glam::{Mat3, Vec3};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::bvh::{Node, STACK, Tri, refit};
+use super::bvh::{Node, STACK, Tree, Tri, refit};
 use super::lanes::{F8, M8, V8};
 use super::scene::{Moving, Standing};
 use super::trace::{GROUPS, turn};
@@ -51,7 +51,7 @@ impl Blocker {
     }
 }
 
-/// Trees and triangles in the sun's frame, in the places of their originals.
+/// Trees and triangles in the sun's frame; those that move in the places of their originals.
 #[derive(Debug, Default)]
 pub(crate) struct Blockers {
     nodes: Vec<Node>,
@@ -59,22 +59,15 @@ pub(crate) struct Blockers {
 }
 
 impl Blockers {
-    /// Turns what stands or moves, as far as it `counts`. The boxes are fitted anew, and are empty around what does not count.
-    fn new(nodes: &[Node], tris: &[Tri], sun_from_world: Mat3, counts: impl Fn(usize) -> bool + Sync) -> Self {
-        let tris: Vec<Blocker> = tris
+    /// Trees of movers, with boxes fitted anew.
+    fn moving(movers: &Moving, sun_from_world: Mat3) -> Self {
+        let tris: Vec<Blocker> = movers
+            .tris
             .par_iter()
-            .enumerate()
             .with_min_len(2048)
-            .map(|(i, t)| {
-                let turned = Tri::new([sun_from_world * t.a, sun_from_world * t.b, sun_from_world * t.c]);
-                let mut blocker = Blocker::new(&turned);
-                if !counts(i) {
-                    (blocker.low, blocker.high) = EMPTY;
-                }
-                blocker
-            })
+            .map(|t| Blocker::new(&Tri::new([t.a, t.b, t.c].map(|p| sun_from_world * p))))
             .collect();
-        let mut nodes = nodes.to_vec();
+        let mut nodes = movers.nodes.clone();
         refit(&mut nodes, |i| (tris[i].low, tris[i].high));
         Self { nodes, tris }
     }
@@ -99,7 +92,34 @@ pub(crate) struct Sunlight<'a> {
     standing: &'a Blockers,
     moving: Blockers,
     casters: Vec<Caster>,
+    /// A tree over the casters' boxes.
+    top: Tree,
     movers: &'a Moving,
+}
+
+/// Places in what stands that shaded the last tiles: neighbours are often in the same shadow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hint {
+    places: [u32; 4],
+    next: usize,
+}
+
+impl Default for Hint {
+    fn default() -> Self {
+        Self {
+            places: [u32::MAX; 4],
+            next: 0,
+        }
+    }
+}
+
+impl Hint {
+    fn note(&mut self, place: u32) {
+        if !self.places.contains(&place) {
+            self.places[self.next] = place;
+            self.next = (self.next + 1) % self.places.len();
+        }
+    }
 }
 
 /// The frame of a sun in this direction.
@@ -109,26 +129,39 @@ pub(crate) fn sun_from_world(towards: Vec3) -> Mat3 {
 }
 
 impl Blockers {
+    /// What stands, but for the ground: it lies below whatever it might shade, but for hills at sunset; and every ray to the sun
+    /// starts on it.
     pub(crate) fn standing(standing: &Standing, towards: Vec3) -> Self {
-        // Ground lies below whatever it might shade, but for hills at sunset; and every ray to the sun starts on it.
-        let counts = |i: usize| {
-            let owner = standing.owners[i];
-            let shape = &standing.instances[owner.instance as usize].shape;
-            let material = shape.material(shape.faces[owner.face as usize].material);
-            !matches!(
-                material.semantic,
-                Semantic::Road | Semantic::LaneMarking | Semantic::Sidewalk | Semantic::Terrain
-            )
-        };
-        Self::new(&standing.nodes, &standing.tris, sun_from_world(towards), counts)
+        let sun_from_world = sun_from_world(towards);
+        let corners: Vec<[Vec3; 3]> = standing
+            .tris
+            .iter()
+            .zip(&standing.owners)
+            .filter(|(_, owner)| {
+                let shape = &standing.instances[owner.instance as usize].shape;
+                let material = shape.material(shape.faces[owner.face as usize].material);
+                !matches!(
+                    material.semantic,
+                    Semantic::Road | Semantic::LaneMarking | Semantic::Sidewalk | Semantic::Terrain
+                )
+            })
+            .map(|(t, _)| [t.a, t.b, t.c].map(|p| sun_from_world * p))
+            .collect();
+        let Tree { mut nodes, order } = Tree::of_triangles_from_above(&corners);
+        let tris: Vec<Blocker> = order
+            .iter()
+            .map(|i| Blocker::new(&Tri::new(corners[*i as usize])))
+            .collect();
+        refit(&mut nodes, |i| (tris[i].low, tris[i].high));
+        Self { nodes, tris }
     }
 }
 
 impl<'a> Sunlight<'a> {
     pub(crate) fn new(standing: &'a Blockers, movers: &'a Moving, towards: Vec3) -> Self {
         let sun_from_world = sun_from_world(towards);
-        let moving = Blockers::new(&movers.nodes, &movers.tris, sun_from_world, |_| true);
-        let casters = movers
+        let moving = Blockers::moving(movers, sun_from_world);
+        let casters: Vec<Caster> = movers
             .movers
             .iter()
             .enumerate()
@@ -147,10 +180,12 @@ impl<'a> Sunlight<'a> {
                 }
             })
             .collect();
+        let boxes: Vec<(Vec3, Vec3)> = casters.iter().map(|c| (c.low, c.high)).collect();
         Self {
             sun_from_world,
             standing,
             moving,
+            top: Tree::of_boxes(&boxes),
             casters,
             movers,
         }
@@ -169,30 +204,76 @@ struct Asking<'a> {
 /// Marks the points that something hides from the sun, the ego vehicle's shadow included. Points are relative to `origin`; those that
 /// are `dark` already do not ask.
 #[multiversion(targets("x86_64+avx+avx2"))]
-pub(crate) fn shade<'a>(light: &Sunlight<'a>, origin: Vec3, points: &[V8; GROUPS], dark: &mut [M8; GROUPS], dt: f32) {
-    shade_plain(light, origin, points, dark, dt);
+pub(crate) fn shade<'a>(
+    light: &Sunlight<'a>,
+    origin: Vec3,
+    points: &[V8; GROUPS],
+    dark: &mut [M8; GROUPS],
+    dt: f32,
+    hint: &mut Hint,
+) {
+    shade_plain(light, origin, points, dark, dt, hint);
 }
 
 #[inline(always)]
-pub(crate) fn shade_plain(light: &Sunlight<'_>, origin: Vec3, points: &[V8; GROUPS], dark: &mut [M8; GROUPS], dt: f32) {
+pub(crate) fn shade_plain(
+    light: &Sunlight<'_>,
+    origin: Vec3,
+    points: &[V8; GROUPS],
+    dark: &mut [M8; GROUPS],
+    dt: f32,
+    hint: &mut Hint,
+) {
     let rotation = light.sun_from_world.into();
     let place = V8::splat(light.sun_from_world * origin);
     let turned: [V8; GROUPS] = std::array::from_fn(|g| turn(rotation, &points[g]) + place);
     let mut asking = Asking::new(turned, dark);
+    for place in hint.places {
+        if let Some(blocker) = light.standing.tris.get(place as usize) {
+            asking.shaded_by(blocker);
+        }
+    }
+    if !asking.any() {
+        return;
+    }
     // One call for what stands and for each mover: the walk is large, and is compiled into this place once.
-    let mut next = 0;
+    let mut stack = [0_u32; STACK];
+    let mut depth = usize::from(!light.top.nodes.is_empty());
+    let mut leaf: &[u32] = &[];
+    let most = Vec3::splat(light.movers.reach * dt.abs() * 3.0);
     let mut blockers = light.standing;
     let mut roots: &[u32] = &[0];
+    let mut own = Some(hint);
     loop {
         for root in roots {
-            asking.walk(&blockers.nodes, *root, &blockers.tris);
+            asking.walk(&blockers.nodes, *root, &blockers.tris, &mut own);
         }
+        if !asking.any() {
+            return;
+        }
+        own = None;
         blockers = &light.moving;
         loop {
-            let Some(caster) = light.casters.get(next) else {
-                return;
+            let Some((index, rest)) = leaf.split_first() else {
+                if depth == 0 {
+                    return;
+                }
+                depth -= 1;
+                let node = &light.top.nodes[stack[depth] as usize];
+                if !asking.meets(node.min - most, node.max + most).any() {
+                    continue;
+                }
+                if node.count > 0 {
+                    leaf = &light.top.order[node.first as usize..(node.first + node.count) as usize];
+                } else {
+                    stack[depth] = node.first + 1;
+                    stack[depth + 1] = node.first;
+                    depth += 2;
+                }
+                continue;
             };
-            next += 1;
+            leaf = rest;
+            let caster = &light.casters[*index as usize];
             let mover = &light.movers.movers[caster.index];
             let still = dt == 0.0 || mover.motion.is_still();
             let pad = if still {
@@ -220,6 +301,9 @@ pub(crate) fn shade_plain(light: &Sunlight<'_>, origin: Vec3, points: &[V8; GROU
             }
             asking.points = now;
             asking.bound();
+            if !asking.any() {
+                return;
+            }
         }
     }
 }
@@ -268,13 +352,32 @@ impl<'a> Asking<'a> {
             & self.high_v.ge(F8::splat(min.y))
     }
 
-    #[inline(never)]
-    fn walk_again(&mut self, nodes: &[Node], root: u32, tris: &[Blocker]) {
-        self.walk(nodes, root, tris);
+    /// Do some points still ask?
+    #[inline(always)]
+    fn any(&self) -> bool {
+        self.low.x.lt(F8::splat(f32::INFINITY)).any()
     }
 
+    /// Tests one triangle.
     #[inline(always)]
-    fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Blocker]) {
+    fn shaded_by(&mut self, tri: &Blocker) -> bool {
+        let found = self.triangle(tri);
+        let mut changed = found;
+        while changed != 0 {
+            self.bound_group(changed.trailing_zeros() as usize);
+            changed &= changed - 1;
+        }
+        found != 0
+    }
+
+    #[inline(never)]
+    fn walk_again(&mut self, nodes: &[Node], root: u32, tris: &[Blocker]) {
+        self.walk(nodes, root, tris, &mut None);
+    }
+
+    /// Everything below `root`; what shades is noted in `hint`.
+    #[inline(always)]
+    fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Blocker], hint: &mut Option<&mut Hint>) {
         let Some(top) = nodes.get(root as usize) else {
             return;
         };
@@ -289,12 +392,23 @@ impl<'a> Asking<'a> {
             if node.count > 0 {
                 let first = node.first as usize;
                 let mut changed = 0;
-                for tri in &tris[first..first + node.count as usize] {
-                    changed |= self.triangle(tri);
+                for (i, tri) in tris[first..first + node.count as usize].iter().enumerate() {
+                    let found = self.triangle(tri);
+                    if found != 0
+                        && let Some(hint) = hint
+                    {
+                        hint.note((first + i) as u32);
+                    }
+                    changed |= found;
                 }
-                while changed != 0 {
-                    self.bound_group(changed.trailing_zeros() as usize);
-                    changed &= changed - 1;
+                if changed != 0 {
+                    while changed != 0 {
+                        self.bound_group(changed.trailing_zeros() as usize);
+                        changed &= changed - 1;
+                    }
+                    if !self.any() {
+                        return;
+                    }
                 }
             } else {
                 let (a, b) = (&nodes[node.first as usize], &nodes[node.first as usize + 1]);
@@ -321,15 +435,11 @@ impl<'a> Asking<'a> {
     /// The groups, as bits, in which the triangle shades a point.
     #[inline(always)]
     fn triangle(&mut self, tri: &Blocker) -> u32 {
-        let meets = self.meets(tri.low, tri.high);
-        if !meets.any() {
-            return 0;
-        }
+        let mut left = self.meets(tri.low, tri.high).bits();
         let mut changed = 0;
-        for g in 0..GROUPS {
-            if meets.0[g] == 0 {
-                continue;
-            }
+        while left != 0 {
+            let g = left.trailing_zeros() as usize & (GROUPS - 1);
+            left &= left - 1;
             let p = &self.points[g];
             let along = |line: Vec3| p.x * line.x + p.y * line.y + F8::splat(line.z);
             let inside = along(tri.lines[0])

@@ -104,6 +104,7 @@ impl Sky {
     }
 
     /// Radiance of the sky in this direction.
+    #[inline(always)]
     pub(crate) fn radiance(&self, dir: Vec3, noise: &Noise) -> Vec3 {
         if dir.z <= 0.0 {
             return self.haze;

@@ -11,7 +11,7 @@ use super::lanes::{F8, LANES, M8, V8};
 use super::lens::{Grid, Rays};
 use super::picture::tile_of;
 use super::scene::{Moving, Shapes, Standing};
-use super::shadow::{Blockers, Sunlight, shade, shade_plain};
+use super::shadow::{Blockers, Hint, Sunlight, shade, shade_plain};
 use super::sun::sun_direction;
 use super::tiles::{trace_tile, trace_tile_plain};
 use super::trace::{GROUPS, MISS};
@@ -327,7 +327,7 @@ fn wide_and_narrow_registers_give_the_same_bits() {
     let sun = sun_direction(&SceneParams::default().time);
     let blockers = Blockers::standing(&standing, sun);
     let sunlight = Sunlight::new(&blockers, &moving, sun);
-    let mut shaded = 0;
+    let (mut shaded, mut hint) = (0, Hint::default());
     for (index, rays) in rays.tiles.iter().enumerate() {
         let dt = if index % 2 == 0 { 0.0 } else { 0.02 };
         let Some(tile) = tile_of(rays, pose) else { continue };
@@ -342,8 +342,9 @@ fn wide_and_narrow_registers_give_the_same_bits() {
         });
         let asking = a.hit.map(|h| M8(h.map(|n| if n == MISS { u32::MAX } else { 0 })));
         let (mut wide, mut narrow) = (asking, asking);
-        shade(&sunlight, a.origin, &points, &mut wide, dt);
-        shade_plain(&sunlight, a.origin, &points, &mut narrow, dt);
+        // What the tiles before left as a hint saves time and changes nothing.
+        shade(&sunlight, a.origin, &points, &mut wide, dt, &mut hint);
+        shade_plain(&sunlight, a.origin, &points, &mut narrow, dt, &mut Hint::default());
         assert_eq!(wide, narrow, "tile {index}");
         shaded += wide.iter().flat_map(|m| m.0).filter(|m| *m != 0).count();
     }
@@ -377,7 +378,7 @@ fn shadows_fall_where_rays_to_the_sun_end() {
         let mut point = || center + Vec3::new(rng.random_range(-3.0..3.0), rng.random_range(-3.0..3.0), 0.0);
         let points: [V8; GROUPS] = std::array::from_fn(|_| V8::gather(std::array::from_fn(|_| point())));
         let mut dark = [M8([0; LANES]); GROUPS];
-        shade(&sunlight, Vec3::ZERO, &points, &mut dark, 0.0);
+        shade(&sunlight, Vec3::ZERO, &points, &mut dark, 0.0, &mut Hint::default());
         let rays: Vec<Ray> = (0..GROUPS * LANES)
             .map(|i| Ray {
                 origin: points[i / LANES].lane(i % LANES),

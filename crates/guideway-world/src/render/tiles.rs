@@ -3,6 +3,7 @@
 use glam::Vec3;
 use multiversion::multiversion;
 
+use super::bvh::STACK;
 use super::cast::{Packet, trace_packet};
 use super::lanes::{F8, LANES, M8, V8};
 use super::lights::{Light, Lit};
@@ -21,7 +22,7 @@ pub(crate) fn trace_tile_plain(standing: &Standing, moving: &Moving, tile: &mut 
     let (mut nodes, mut tris, mut flag) = (&standing.nodes[..], &standing.tris[..], 0);
     let mut roots: &[u32] = &[0];
     let mut frame = None;
-    let mut movers = moving.movers[..moving.seen].iter();
+    let mut crowd = Crowd::new(moving, dt);
     loop {
         let mut moved = frame.map(|f| tile.moved(f));
         let subject = moved.as_mut().unwrap_or(tile);
@@ -33,16 +34,69 @@ pub(crate) fn trace_tile_plain(standing: &Standing, moving: &Moving, tile: &mut 
             tile.shorten();
         }
         (nodes, tris, flag) = (&moving.nodes, &moving.tris, MOVING);
-        let next = movers.find(|m| {
-            let pad = m.pad(dt);
-            tile.meets(m.low - pad, m.high + pad)
-        });
-        let Some(mover) = next else {
+        let Some(index) = crowd.next(|low, high| tile.meets(low, high)) else {
             return;
         };
+        let mover = &moving.movers[index as usize];
         roots = &moving.roots[mover.roots.start as usize..mover.roots.end as usize];
         let still = dt == 0.0 || mover.motion.is_still();
         frame = (!still).then(|| mover.motion.snapshot_from_then(dt));
+    }
+}
+
+/// The movers whose boxes something meets, one after the other; of those that sensors see.
+pub(crate) struct Crowd<'a> {
+    moving: &'a Moving,
+    dt: f32,
+    /// How far anything has moved.
+    pad: Vec3,
+    leaf: &'a [u32],
+    stack: [u32; STACK],
+    depth: usize,
+}
+
+impl<'a> Crowd<'a> {
+    #[inline(always)]
+    pub(crate) fn new(moving: &'a Moving, dt: f32) -> Self {
+        Self {
+            moving,
+            dt,
+            pad: Vec3::splat(moving.reach * dt.abs()),
+            leaf: &[],
+            stack: [0; STACK],
+            depth: usize::from(!moving.top.nodes.is_empty()),
+        }
+    }
+
+    /// The next one's index; `meets` may answer differently each time.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, meets: impl Fn(Vec3, Vec3) -> bool) -> Option<u32> {
+        loop {
+            if let Some((index, rest)) = self.leaf.split_first() {
+                self.leaf = rest;
+                let mover = &self.moving.movers[*index as usize];
+                let own = mover.pad(self.dt);
+                if meets(mover.low - own, mover.high + own) {
+                    return Some(*index);
+                }
+                continue;
+            }
+            if self.depth == 0 {
+                return None;
+            }
+            self.depth -= 1;
+            let node = &self.moving.top.nodes[self.stack[self.depth] as usize];
+            if !meets(node.min - self.pad, node.max + self.pad) {
+                continue;
+            }
+            if node.count > 0 {
+                self.leaf = &self.moving.top.order[node.first as usize..(node.first + node.count) as usize];
+            } else {
+                self.stack[self.depth] = node.first + 1;
+                self.stack[self.depth + 1] = node.first;
+                self.depth += 2;
+            }
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) struct Finish {
 
 impl Finish {
     /// A material of this texture, at a place with this normal. `moves`: less snow stays on it.
+    #[inline(always)]
     pub(crate) fn new(
         material: &Material,
         texture: f32,
