@@ -1,4 +1,4 @@
-//! MCAP logs out: what a simulator or a recorder writes with, so that Foxglove, Rerun and any MCAP reader open it.
+//! MCAP logs out: what a simulator or a recorder writes with, in Foxglove's schemas, which Foxglove, Rerun and others know.
 //!
 //! ```
 //! use guideway_ingest::schemas::foxglove::{LocationFix, Time};
@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use ::mcap::records::{MessageHeader, Metadata};
 use ::mcap::{Attachment, McapError, Writer};
 use guideway_core::Hint;
+use guideway_core::hint::for_io;
 use schemars::JsonSchema;
 use serde::Serialize;
 use thiserror::Error;
@@ -145,7 +146,12 @@ impl Hint for WriteError {
             Self::OtherSchema { .. } => Some("write the other messages to a topic of their own".to_owned()),
             Self::ChannelStarted { .. } => Some("set the metadata before the first message".to_owned()),
             Self::NegativeTime { .. } => Some("give times in ns since the Unix epoch or since the start".to_owned()),
-            Self::Io { .. } | Self::Mcap { .. } | Self::Encode { .. } => None,
+            Self::Io { source, .. } => for_io(source),
+            Self::Mcap { source, .. } => match source.as_ref() {
+                McapError::Io(source) => for_io(source),
+                _ => None,
+            },
+            Self::Encode { .. } => None,
         }
     }
 }

@@ -82,7 +82,7 @@ pub enum ErrorKind {
         hint: String,
     },
     /// A name that is not in the workspace.
-    #[error("there is no {kind} `{name}` in this workspace")]
+    #[error("there is no {kind} `{name}`{}", if *kind == "schema" { "" } else { " in this workspace" })]
     NotFound {
         /// `channel`, `table`, `schema`.
         kind: &'static str,
@@ -100,7 +100,10 @@ pub enum ErrorKind {
         hint: Option<String>,
     },
     /// A split would separate frames that belong together.
-    #[error("{count} groups lie in more than one split, so that validation would see what training saw: {examples}")]
+    #[error(
+        "{} in more than one split, so that validation would see what training saw: {examples}",
+        if *count == 1 { "a group lies".to_owned() } else { format!("{count} groups lie") }
+    )]
     Straddle {
         /// How many.
         count: usize,

@@ -135,3 +135,56 @@ fn a_full_stdout() {
         compare(name, &format!("{} > /dev/full", args.join(" ")), &bench.finish(output));
     }
 }
+
+/// No file may grow: to the program the same as a full disk.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_takes_no_more() {
+    let bench = Bench::with_images();
+    let all = "SELECT frame_id FROM frames";
+    bench.ws(&["dataset", "freeze", "d", "--from", all]);
+    bench.images("more", 3);
+    let full = |args: &[&str]| {
+        let output = bench.after("trap '' XFSZ; ulimit -f 0", args).output().unwrap();
+        bench.finish(output)
+    };
+    for (name, args) in [
+        ("disk_full_init", vec!["init", "other"]),
+        (
+            "disk_full_export",
+            vec!["-w", "ws", "dataset", "export", "d", "--to", "yolo", "out"],
+        ),
+        (
+            "disk_full_preview",
+            vec![
+                "world",
+                "preview",
+                "--scenes",
+                "1",
+                "--rig",
+                "default",
+                "--out",
+                "sheet.png",
+            ],
+        ),
+        (
+            "disk_full_record",
+            vec!["world", "record", "--drives", "1", "--seconds", "0.1", "--out", "logs"],
+        ),
+    ] {
+        compare(name, &format!("{} (on a full disk)", args.join(" ")), &full(&args));
+    }
+    // The engine's own words name paths of this machine: only ours are compared.
+    for args in [
+        vec!["-w", "ws", "ingest", "more"],
+        vec!["-w", "ws", "dataset", "freeze", "e", "--from", all],
+    ] {
+        let run = full(&args);
+        assert_eq!(run.code, 1, "{}", run.text());
+        assert!(run.stderr.contains("hint: "), "{}", run.text());
+    }
+    bench.ws(&["doctor", "--deep"]);
+    // With room again, the same commands do what they say.
+    bench.ws(&["ingest", "more"]);
+    bench.ws(&["dataset", "freeze", "e", "--from", all]);
+}

@@ -84,7 +84,20 @@ impl Bench {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_guideway"));
-        command.args(args).current_dir(self.dir.path()).env_clear();
+        command.args(args);
+        self.at_home(command)
+    }
+
+    /// The program as a shell starts it after `before`.
+    pub(crate) fn after(&self, before: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!("{before}; exec \"$0\" \"$@\""));
+        command.arg(env!("CARGO_BIN_EXE_guideway")).args(args);
+        self.at_home(command)
+    }
+
+    fn at_home(&self, mut command: Command) -> Command {
+        command.current_dir(self.dir.path()).env_clear();
         command
             .env("HOME", self.dir.path())
             .env("USER", "tester")

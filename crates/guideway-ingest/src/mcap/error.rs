@@ -66,7 +66,9 @@ impl Hint for McapError {
             Self::NotMcap { found, .. } if found.starts_with("89 4d 43 41 50") => {
                 Some("it is an MCAP file of another version; convert it with the `mcap` tool".to_owned())
             }
-            Self::NotMcap { .. } => Some("name the format with --format".to_owned()),
+            Self::NotMcap { .. } => Some(
+                "if it was a log when it was ingested, put that file back or ingest this one; else name its format with --format".to_owned(),
+            ),
             Self::Damaged { .. } => {
                 Some("ingest the log again: the index may be older than the file, or the file is damaged".to_owned())
             }
