@@ -36,6 +36,7 @@ run() {
   "$guideway" "$@" || { code=$?; [ "$code" -eq 3 ] || exit "$code"; }
 }
 
+least=()
 if [ -n "$data" ]; then
   # Each set of images gets a workspace of its own: a frozen dataset never changes.
   data=$(realpath "$data")
@@ -53,11 +54,13 @@ else
   run world record "$configs/fleet.toml" --seed 1 --drives 16 --seconds 6 --out logs
   # The labels travel in the logs as ground truth: here they play the labellers.
   run ingest logs --with-ground-truth
+  # What covers less than 100 px² is neither learnt nor counted.
+  least=(--min-area 100)
 fi
 
 run log ls
 run query "SELECT class, count(*) AS labels, count(DISTINCT frame_id) AS frames FROM labels WHERE x_min IS NOT NULL GROUP BY class ORDER BY labels DESC"
-run dataset freeze demo-v1 --from "SELECT frame_id FROM frames WHERE modality = 'camera'" --split train=0.8,val=0.2 --seed 7
+run dataset freeze demo-v1 --from "SELECT frame_id FROM frames WHERE modality = 'camera'" --split train=0.8,val=0.2 --seed 7 "${least[@]}"
 run train "$detector" --dataset demo-v1 --name demo
 run eval run demo --on demo-v1:val
 run query "SELECT kind, count(*) AS events FROM events GROUP BY kind ORDER BY events DESC"

@@ -8,7 +8,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, RecordBatch, StringArray};
 use arrow_schema::DataType;
 use futures::StreamExt as _;
-use guideway_core::{Reporter, Warning};
+use guideway_core::{BBox, Reporter, Warning};
 use guideway_ingest::export::{self, ExportSample};
 use guideway_ingest::media::MediaReader;
 use guideway_schema::{FrameRow, LabelRow, SensorRow};
@@ -54,6 +54,9 @@ pub struct FreezeOptions {
     pub seed: u64,
     /// Keep only labels of these classes; all that occur when empty.
     pub classes: Vec<String>,
+    /// Labels whose area (the mask's where there is one, else the box's) is smaller than this, px², are kept as to be ignored: neither
+    /// learnt nor counted.
+    pub min_area: f64,
 }
 
 /// A split of a dataset.
@@ -152,6 +155,12 @@ impl Workspace {
         options: &FreezeOptions,
         reporter: &dyn Reporter,
     ) -> Result<DatasetSummary, Error> {
+        if !(options.min_area >= 0.0 && options.min_area.is_finite()) {
+            return Err(Error::usage(
+                format!("a least area of {} px²", options.min_area),
+                "give 0 or more, such as --min-area 64".to_owned(),
+            ));
+        }
         let started = clock::now_ns();
         let selected = self.select(&options.sql, reporter)?;
         if selected.is_empty() {
@@ -206,7 +215,7 @@ impl Workspace {
         let mut media = MediaReader::default();
         for part in order.chunks(LOOKUP_FRAMES) {
             let frames = self.frames_by_id(frame_ids(part))?;
-            let mut labels = self.labels_of(part, &classes)?;
+            let mut labels = self.labels_of(part, &classes, options.min_area)?;
             for few in by_media_size(part, &frames) {
                 self.stop_here(
                     || format!("nothing of dataset `{name}` is kept, and its name is free"),
@@ -226,6 +235,7 @@ impl Workspace {
                 "split": if by_query { "by the query".to_owned() } else { fractions.to_string() },
                 "group_by": options.group_by,
                 "classes": options.classes,
+                "min_area": options.min_area,
             }));
         let frozen = self.block_on(writer.finish(operation))?;
         let mut summary = self.summary(&frozen.info)?;
@@ -459,6 +469,7 @@ impl Workspace {
         &self,
         part: &[(String, String)],
         classes: &BTreeSet<String>,
+        min_area: f64,
     ) -> Result<BTreeMap<String, Vec<SampleLabel>>, Error> {
         let rows: Vec<LabelRow> = self.rows(&format!(
             "SELECT * FROM labels WHERE frame_id IN ({})",
@@ -470,7 +481,11 @@ impl Workspace {
             .into_iter()
             .filter(|row| row.is_ignored || classes.contains(&row.class))
         {
-            labels.entry(row.frame_id.clone()).or_default().push(row.into());
+            let frame_id = row.frame_id.clone();
+            let mut label = SampleLabel::from(row);
+            let area = label.area.or_else(|| label.bbox().map(BBox::area));
+            label.is_ignored |= area.is_some_and(|area| area < min_area);
+            labels.entry(frame_id).or_default().push(label);
         }
         Ok(labels)
     }

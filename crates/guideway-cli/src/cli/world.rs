@@ -110,6 +110,10 @@ pub(crate) struct FramesArgs {
     /// Keep only labels of these classes [default: all that occur]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,…")]
     pub(crate) classes: Vec<String>,
+
+    /// Labels of a smaller area are kept as to be ignored: neither learnt nor counted [px²; the mask's, else the box's]
+    #[arg(long, value_name = "PX2", default_value_t = 0.0)]
+    pub(crate) min_area: f64,
 }
 
 #[derive(Debug, Args)]

@@ -101,6 +101,7 @@ fn frames(context: &Context, args: &FramesArgs) -> Result<Outcome, Error> {
             group_by: GroupBy::Recording,
             seed: args.setup.seed,
             classes: args.classes.clone(),
+            min_area: args.min_area,
         },
     };
     let done = context

@@ -193,6 +193,11 @@ fn datasets() {
         "freeze_bad_class",
         &freeze(&["d", "--from", all, "--classes", "cat"]),
     );
+    check(
+        &bench,
+        "freeze_bad_area",
+        &freeze(&["d", "--from", all, "--min-area=-1"]),
+    );
     check(&bench, "freeze_bad_name", &freeze(&["a/b", "--from", all]));
     bench.ok(&freeze(&["d", "--from", all, "--seed", "1"]));
     check(

@@ -273,3 +273,32 @@ fn an_export_spares_the_workspace_and_the_data() {
     }
     assert!(bench.path("ws/guideway.toml").exists() && bench.path("squares/data.yaml").exists());
 }
+
+#[test]
+fn what_is_too_small_is_neither_learnt_nor_counted() {
+    let bench = Bench::with_images();
+    let exported = |name: &str, area: &str| {
+        let from = "SELECT frame_id FROM frames";
+        bench.ws(&["dataset", "freeze", name, "--from", from, "--min-area", area]);
+        let out = format!("out-{name}");
+        bench.ws(&["dataset", "export", name, "--to", "yolo", &out]);
+        lines_below(&bench.path(&out).join("labels"))
+    };
+    let (all, large, none) = (exported("all", "0"), exported("large", "150"), exported("none", "1e6"));
+    assert!(all > large && large > none && none == 0, "{all} {large} {none}");
+}
+
+/// Lines of all files in a folder and those below it.
+fn lines_below(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                lines_below(&path)
+            } else {
+                std::fs::read_to_string(path).unwrap().lines().count()
+            }
+        })
+        .sum()
+}
