@@ -8,9 +8,12 @@ config=${1:-$root/crates/guideway-train/configs/vehicles.toml}
 venv=${VENV:-$root/.venv/bench-train}
 if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet torch numpy --extra-index-url https://download.pytorch.org/whl/cpu
+    "$venv/bin/pip" install --quiet torch numpy --index-url https://download.pytorch.org/whl/cpu ||
+        "$venv/bin/pip" install --quiet torch numpy
 fi
-ours=$(cd "$root" && cargo run --quiet --release -p guideway-train --example speed -- "$config")
+# The whole workspace: the same set of features as everywhere, so that no dependency is compiled anew.
+(cd "$root" && cargo build --quiet --release --workspace --example speed)
+ours=$("${CARGO_TARGET_DIR:-$root/target}/release/examples/speed" "$config")
 peer=$("$venv/bin/python" "$here/peer.py" "$config" "$(nproc)")
 printf '%s\n%s\n' "$ours" "$peer"
 "$venv/bin/python" - "$ours" "$peer" <<'PY'
