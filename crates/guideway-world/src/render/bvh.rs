@@ -46,6 +46,18 @@ impl Tri {
     }
 }
 
+/// Triangles of a leaf, at most.
+const LEAF: u32 = 4;
+
+fn triangles(corners: &[[Vec3; 3]]) -> Vec<Triangle> {
+    let triangle = |[a, b, c]: &[Vec3; 3]| Triangle {
+        v0: (*a).into(),
+        v1: (*b).into(),
+        v2: (*c).into(),
+    };
+    corners.iter().map(triangle).collect()
+}
+
 /// How deep a tree may be: obvhs's own stack holds 96.
 pub(crate) const STACK: usize = 96;
 
@@ -72,21 +84,17 @@ impl Tree {
     }
 
     fn build(corners: &[[Vec3; 3]], pre_split: bool) -> Self {
-        let triangles: Vec<Triangle> = corners
-            .iter()
-            .map(|[a, b, c]| Triangle {
-                v0: (*a).into(),
-                v1: (*b).into(),
-                v2: (*c).into(),
-            })
-            .collect();
         let config = BvhBuildParams {
             pre_split,
-            max_prims_per_leaf: 4,
+            max_prims_per_leaf: LEAF,
             ..BvhBuildParams::medium_build()
         };
-        let tree = build_bvh2_from_tris(&triangles, config, &mut std::time::Duration::default());
-        Self::from_obvhs(&tree).unwrap_or_else(|| {
+        let tree = build_bvh2_from_tris(&triangles(corners), config, &mut std::time::Duration::default());
+        Self::of_corners(&tree, corners)
+    }
+
+    fn of_corners(tree: &Bvh2, corners: &[[Vec3; 3]]) -> Self {
+        Self::from_obvhs(tree).unwrap_or_else(|| {
             let bounds = |i: u32| {
                 let tri = Tri::new(corners[i as usize]);
                 (tri.low(), tri.high())
@@ -189,6 +197,58 @@ impl Tree {
         Self {
             nodes,
             order: items.to_vec(),
+        }
+    }
+}
+
+/// What may meet a box. A trait and not a closure, which compilers leave as a call.
+pub(crate) trait Meets {
+    fn meets(&self, low: Vec3, high: Vec3) -> bool;
+}
+
+/// A walk through a tree over boxes: its items, one after the other, but for those in boxes that nothing meets.
+#[derive(Debug)]
+pub(crate) struct Visit<'a> {
+    tree: &'a Tree,
+    leaf: &'a [u32],
+    stack: [u32; STACK],
+    depth: usize,
+}
+
+impl<'a> Visit<'a> {
+    #[inline(always)]
+    pub(crate) fn new(tree: &'a Tree) -> Self {
+        Self {
+            tree,
+            leaf: &[],
+            stack: [0; STACK],
+            depth: usize::from(!tree.nodes.is_empty()),
+        }
+    }
+
+    /// The next item, of boxes grown by `pad`; the subject may have changed since the last.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, subject: &impl Meets, pad: Vec3) -> Option<u32> {
+        loop {
+            if let Some((item, rest)) = self.leaf.split_first() {
+                self.leaf = rest;
+                return Some(*item);
+            }
+            if self.depth == 0 {
+                return None;
+            }
+            self.depth -= 1;
+            let node = &self.tree.nodes[self.stack[self.depth] as usize];
+            if !subject.meets(node.min - pad, node.max + pad) {
+                continue;
+            }
+            if node.count > 0 {
+                self.leaf = &self.tree.order[node.first as usize..(node.first + node.count) as usize];
+            } else {
+                self.stack[self.depth] = node.first + 1;
+                self.stack[self.depth + 1] = node.first;
+                self.depth += 2;
+            }
         }
     }
 }

@@ -4,9 +4,10 @@ use glam::{Affine3A, Vec3};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::bvh::{Node, STACK, Tri};
-use super::lanes::{F8, LANES, M8, V8};
+use super::bvh::{Meets, Node, STACK, Tri};
+use super::lanes::{F8, LANES, M8, V8, each};
 use super::scene::{Instance, Motion, Moving, Standing};
+use super::tiles::Crowd;
 use super::trace::{MISS, MOVING, turn};
 use super::{Hit, Ray};
 
@@ -22,15 +23,30 @@ pub(crate) struct Packet {
     pub(crate) hit: [u32; LANES],
 }
 
+/// One over each; huge for 0.
+#[inline(always)]
+fn inverse(d: F8) -> F8 {
+    let safe = |d: f32| if d.abs() < 1e-12 { 1e-12_f32.copysign(d) } else { d };
+    F8(each!(|i| 1.0 / safe(d.0[i])))
+}
+
+/// Where rays enter and leave the space between two parallel planes.
+#[inline(always)]
+fn slab(low: f32, high: f32, origin: F8, inverse: F8) -> (F8, F8) {
+    let a = (F8::splat(low) - origin) * inverse;
+    let b = (F8::splat(high) - origin) * inverse;
+    (a.min(b), a.max(b))
+}
+
+/// The moment of rays about an edge.
+#[inline(always)]
+fn moment(dir: &V8, p: &V8, q: &V8) -> F8 {
+    (*p - *q).cross(&(*p + *q)).dot(dir)
+}
+
 impl Packet {
     #[inline(always)]
     pub(crate) fn new(origin: V8, dir: V8, t: F8) -> Self {
-        let inverse = |d: F8| {
-            F8(d.0.map(|d| {
-                let safe = if d.abs() < 1e-12 { 1e-12_f32.copysign(d) } else { d };
-                1.0 / safe
-            }))
-        };
         Self {
             origin,
             dir,
@@ -47,11 +63,6 @@ impl Packet {
     /// Which rays enter a box before they end, and how near the nearest does.
     #[inline(always)]
     fn enters(&self, min: Vec3, max: Vec3) -> (M8, f32) {
-        let slab = |low: f32, high: f32, origin: F8, inverse: F8| {
-            let a = (F8::splat(low) - origin) * inverse;
-            let b = (F8::splat(high) - origin) * inverse;
-            (a.min(b), a.max(b))
-        };
         let (nx, fx) = slab(min.x, max.x, self.origin.x, self.inverse.x);
         let (ny, fy) = slab(min.y, max.y, self.origin.y, self.inverse.y);
         let (nz, fz) = slab(min.z, max.z, self.origin.z, self.inverse.z);
@@ -62,9 +73,9 @@ impl Packet {
         (inside, inside.pick(near, F8::splat(f32::INFINITY)).lowest())
     }
 
-    /// Everything below `root`; numbers of triangles get `flag`.
+    /// Everything below `root`; `number` is that of the first of `tris`.
     #[inline(always)]
-    fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Tri], flag: u32) {
+    fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Tri], number: u32) {
         let Some(top) = nodes.get(root as usize) else {
             return;
         };
@@ -80,7 +91,7 @@ impl Packet {
             if node.count > 0 {
                 let first = node.first as usize;
                 for (i, tri) in tris[first..first + node.count as usize].iter().enumerate() {
-                    self.triangle(tri, (first + i) as u32 | flag);
+                    self.triangle(tri, (first + i) as u32 + number);
                 }
                 far = self.t.highest();
             } else {
@@ -126,8 +137,8 @@ impl Packet {
             V8::splat(tri.b) - self.origin,
             V8::splat(tri.c) - self.origin,
         );
-        let moment = |p: V8, q: V8| (p - q).cross(&(p + q)).dot(&self.dir);
-        let (u, v, w) = (moment(b, c), moment(c, a), moment(a, b));
+        let d = &self.dir;
+        let (u, v, w) = (moment(d, &b, &c), moment(d, &c, &a), moment(d, &a, &b));
         let inside = u.min(v).min(w).ge(F8::ZERO) | u.max(v).max(w).le(F8::ZERO);
         if !inside.any() {
             return;
@@ -153,59 +164,41 @@ impl Packet {
     }
 
     #[inline(always)]
-    fn movers(&mut self, moving: &Moving, dt: f32, pad: f32) {
-        let (nodes, order) = (&moving.top.nodes, &moving.top.order);
-        if nodes.is_empty() {
-            return;
-        }
-        let pad = Vec3::splat(pad);
-        let mut stack = [0_u32; STACK];
-        let mut depth = 1;
-        while depth > 0 {
-            depth -= 1;
-            let node = &nodes[stack[depth] as usize];
-            if !self.enters(node.min - pad, node.max + pad).0.any() {
-                continue;
+    fn movers(&mut self, moving: &Moving, dt: f32) {
+        let mut crowd = Crowd::new(moving, dt);
+        while let Some(index) = crowd.next(self) {
+            let mover = &moving.movers[index as usize];
+            let placed = moving.placed(index as usize);
+            let still = dt == 0.0 || mover.motion.is_still();
+            let mut moved = (!still).then(|| self.moved(mover.motion.snapshot_from_then(dt)));
+            let subject = moved.as_mut().unwrap_or(self);
+            for root in &placed.roots {
+                subject.walk(&placed.nodes, *root, &placed.tris, MOVING + mover.first_tri);
             }
-            if node.count == 0 {
-                stack[depth] = node.first + 1;
-                stack[depth + 1] = node.first;
-                depth += 2;
-                continue;
-            }
-            for index in &order[node.first as usize..(node.first + node.count) as usize] {
-                let mover = &moving.movers[*index as usize];
-                let own = mover.pad(dt);
-                if !self.enters(mover.low - own, mover.high + own).0.any() {
-                    continue;
-                }
-                let roots = &moving.roots[mover.roots.start as usize..mover.roots.end as usize];
-                if dt == 0.0 || mover.motion.is_still() {
-                    for root in roots {
-                        self.walk(&moving.nodes, *root, &moving.tris, MOVING);
-                    }
-                } else {
-                    let mut moved = self.moved(mover.motion.snapshot_from_then(dt));
-                    for root in roots {
-                        moved.walk(&moving.nodes, *root, &moving.tris, MOVING);
-                    }
-                    (self.t, self.hit) = (moved.t, moved.hit);
-                }
+            if let Some(moved) = moved {
+                (self.t, self.hit) = (moved.t, moved.hit);
             }
         }
     }
 }
 
-/// Traces a packet through everything but the ego vehicle. `dt`: seconds after the snapshot; `pad`: how far anything moves meanwhile, m.
+impl Meets for Packet {
+    #[inline(always)]
+    fn meets(&self, low: Vec3, high: Vec3) -> bool {
+        self.enters(low, high).0.any()
+    }
+}
+
+/// Traces a packet through everything but the ego vehicle. `dt`: seconds after the snapshot.
 #[multiversion(targets("x86_64+avx+avx2"))]
-pub(crate) fn trace_packet(standing: &Standing, moving: &Moving, packet: &mut Packet, dt: f32, pad: f32) {
-    trace_packet_plain(standing, moving, packet, dt, pad);
+pub(crate) fn trace_packet(standing: &Standing, moving: &Moving, packet: &mut Packet, dt: f32) {
+    trace_packet_plain(standing, moving, packet, dt);
 }
 
 #[inline(always)]
-pub(crate) fn trace_packet_plain(standing: &Standing, moving: &Moving, packet: &mut Packet, dt: f32, pad: f32) {
+pub(crate) fn trace_packet_plain(standing: &Standing, moving: &Moving, packet: &mut Packet, dt: f32) {
     packet.walk(&standing.nodes, 0, &standing.tris, 0);
-    packet.movers(moving, dt, pad);
+    packet.movers(moving, dt);
 }
 
 /// Rays that are near each other in time, then in direction, come together: rings by height, then around.
@@ -262,19 +255,16 @@ fn cast_packet(standing: &Standing, moving: &Moving, rays: &[Ray], members: &[(u
     };
     let ray = |lane: usize| rays[members.get(lane).map_or(*first, |m| m.1) as usize];
     let dt = ray(0).dt;
-    let origin = V8::gather(std::array::from_fn(|lane| ray(lane).origin));
-    let dir = V8::gather(std::array::from_fn(|lane| ray(lane).direction));
-    let reach = F8(std::array::from_fn(|lane| {
-        let usable = ray(lane).origin.is_finite() && ray(lane).direction.is_finite();
-        if lane < members.len() && usable {
-            f32::INFINITY
-        } else {
-            -1.0
-        }
+    let origin = V8::gather(each!(|lane| ray(lane).origin));
+    let dir = V8::gather(each!(|lane| ray(lane).direction));
+    let usable = |ray: &Ray| ray.origin.is_finite() && ray.direction.is_finite();
+    let reach = F8(each!(|lane| if lane < members.len() && usable(&ray(lane)) {
+        f32::INFINITY
+    } else {
+        -1.0
     }));
     let mut packet = Packet::new(origin, dir, reach);
-    let pad = moving.reach * dt.abs();
-    trace_packet(standing, moving, &mut packet, dt, pad);
+    trace_packet(standing, moving, &mut packet, dt);
     for (lane, hit) in hits.iter_mut().enumerate().take(members.len()) {
         if packet.hit[lane] != MISS {
             *hit = describe(standing, moving, packet.hit[lane], &ray(lane), packet.t.0[lane]);
@@ -284,18 +274,18 @@ fn cast_packet(standing: &Standing, moving: &Moving, rays: &[Ray], members: &[(u
 }
 
 fn describe(standing: &Standing, moving: &Moving, number: u32, ray: &Ray, distance: f32) -> Hit {
-    let index = (number & !MOVING) as usize;
     let (normal, instance, face, motion): (Vec3, &Instance, u32, Motion);
     if number & MOVING == 0 {
+        let index = number as usize;
         let owner = standing.owners[index];
         instance = &standing.instances[owner.instance as usize];
         (normal, face, motion) = (standing.tris[index].normal, owner.face, Motion::STILL);
     } else {
-        let owner = moving.owners[index];
+        let (tri, owner) = moving.tri(number & !MOVING);
         instance = &moving.instances[owner.instance as usize];
         motion = moving.movers[instance.actor as usize].motion;
         let back = motion.snapshot_from_then(ray.dt).matrix3.transpose();
-        (normal, face) = (back * moving.tris[index].normal, owner.face);
+        (normal, face) = (back * tri.normal, owner.face);
     }
     let normal = normal.normalize_or(Vec3::Z);
     let material = instance.shape.material(instance.shape.faces[face as usize].material);

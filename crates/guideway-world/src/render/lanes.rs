@@ -13,6 +13,19 @@ use glam::Vec3;
 /// Number of lanes.
 pub(crate) const LANES: usize = 8;
 
+/// An array of what the expression gives for each index. A loop: compilers leave the closures of `array::map` and
+/// `array::from_fn` as calls, with vectors passed through memory.
+macro_rules! each {
+    (|$i:ident| $body:expr) => {{
+        let mut out = [Default::default(); _];
+        for $i in 0..out.len() {
+            out[$i] = $body;
+        }
+        out
+    }};
+}
+pub(crate) use each;
+
 /// Eight floats.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[repr(C, align(32))]
@@ -223,11 +236,12 @@ impl V8 {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn gather(v: [Vec3; LANES]) -> Self {
         Self {
-            x: F8(v.map(|p| p.x)),
-            y: F8(v.map(|p| p.y)),
-            z: F8(v.map(|p| p.z)),
+            x: F8(each!(|i| v[i].x)),
+            y: F8(each!(|i| v[i].y)),
+            z: F8(each!(|i| v[i].z)),
         }
     }
 

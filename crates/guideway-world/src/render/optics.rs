@@ -1,75 +1,115 @@
 //! What the lens does: motion blur, veiling glare, flare, dirt and drops.
 
-use glam::{Vec2, Vec3};
+use glam::{Affine3A, Vec2, Vec3};
+use multiversion::multiversion;
 use rand::RngExt as _;
 use rayon::prelude::*;
 
-use super::lanes::{F8, LANES, V8};
+use super::lanes::{F8, LANES, V8, each};
 use super::maths::{luminance, smooth};
 use super::picture::world_from_camera;
 use super::post::exposure;
+use super::scene::Motion;
 use super::shade::Scene;
-use super::{CameraFrame, STATIC_BASE, Shot};
+use super::{CameraFrame, ObjectId, STATIC_BASE, Shot};
 use crate::Seed;
 
 /// A blurred, smaller picture is made of blocks of this many pixels each way.
 const BLOCK: usize = 8;
 /// Taps of the longest motion blur.
 const TAPS: usize = 12;
+/// The longest motion blur, px.
+const LONGEST: f32 = 60.0;
 
 /// Blurs along what each pixel's surface moves on the sensor while the shutter is open. Needs no second ray: depth and velocity
 /// give the motion (an ideal lens's; others bend it little within an exposure).
-pub(crate) fn blur(hdr: &mut Vec<Vec3>, frame: &CameraFrame, scene: &Scene<'_>, shot: &Shot) {
+pub(crate) fn blur(hdr: &mut [Vec3], frame: &CameraFrame, scene: &Scene<'_>, shot: &Shot) {
     let open = shot.exposure_s as f32;
     if open <= 0.0 {
         return;
     }
     let intrinsics = shot.camera.intrinsics();
-    let (fx, fy) = (intrinsics.fx as f32, intrinsics.fy as f32);
-    let (cx, cy) = (intrinsics.cx as f32, intrinsics.cy as f32);
     let (now, then) = (
         world_from_camera(scene.state, shot, 0.0),
         world_from_camera(scene.state, shot, open),
     );
     let then = then.inverse();
-    // Motions of the objects in the picture, by number.
     let mut motions: Vec<_> = scene.moving.movers.iter().map(|m| (m.object, m.motion)).collect();
     motions.sort_by_key(|(object, _)| *object);
-    let (width, height) = (frame.width as usize, frame.height as usize);
-    let motion = |i: usize| {
+    // For what stands still, both steps are one.
+    let then_from_now = then * now;
+    let width = frame.width as usize;
+    let source = hdr.to_vec();
+    let smear = Smear {
+        source: &source,
+        frame,
+        open,
+        world_from_now: now,
+        then_from_world: then,
+        motions,
+        still: Still {
+            rotation: glam::Mat3::from(then_from_now.matrix3),
+            translation: then_from_now.translation.into(),
+            focal: [intrinsics.fx as f32, intrinsics.fy as f32],
+            center: [intrinsics.cx as f32, intrinsics.cy as f32],
+        },
+    };
+    hdr.par_chunks_mut(width)
+        .enumerate()
+        .for_each(|(row, line)| smear_row(&smear, row, line));
+}
+
+/// What moves how while the shutter is open.
+struct Smear<'a> {
+    /// The picture without blur.
+    source: &'a [Vec3],
+    frame: &'a CameraFrame,
+    /// Time for which the shutter is open, s.
+    open: f32,
+    world_from_now: Affine3A,
+    then_from_world: Affine3A,
+    /// Motions of the objects, by number.
+    motions: Vec<(ObjectId, Motion)>,
+    still: Still,
+}
+
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn smear_row<'a>(smear: &Smear<'a>, row: usize, line: &mut [Vec3]) {
+    smear.row(row, line);
+}
+
+impl Smear<'_> {
+    /// How far a pixel's surface moves, px.
+    fn motion(&self, column: usize, row: usize) -> Vec2 {
+        let ([fx, fy], [cx, cy]) = (self.still.focal, self.still.center);
+        let i = row * self.frame.width as usize + column;
         // What is behind the sky is far away, and moves as the camera turns.
-        let z = frame.depth[i].min(1e4);
-        let (x, y) = ((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
+        let z = self.frame.depth[i].min(1e4);
+        let (x, y) = (column as f32 + 0.5, row as f32 + 0.5);
         let place = Vec3::new((x - cx) / fx * z, (y - cy) / fy * z, z);
-        let world = now.transform_point3(place);
-        let found = motions.binary_search_by_key(&frame.object[i], |(object, _)| *object);
+        let world = self.world_from_now.transform_point3(place);
+        let object = self.frame.object[i];
+        let found = self.motions.binary_search_by_key(&object, |(object, _)| *object);
         let moved = match found {
-            Ok(k) if frame.object[i] != 0 => world + motions[k].1.velocity_at(world) * open,
+            Ok(k) if object != 0 => world + self.motions[k].1.velocity_at(world) * self.open,
             _ => world,
         };
-        let after = then.transform_point3(moved);
+        let after = self.then_from_world.transform_point3(moved);
         if after.z < 0.1 {
             return Vec2::ZERO;
         }
         let at = Vec2::new(after.x / after.z * fx + cx, after.y / after.z * fy + cy);
-        (at - Vec2::new(x, y)).clamp_length_max(60.0)
-    };
-    // For what stands still, both steps are one.
-    let then_from_now = then * now;
-    let still = Still {
-        rotation: glam::Mat3::from(then_from_now.matrix3),
-        translation: then_from_now.translation.into(),
-        focal: [fx, fy],
-        center: [cx, cy],
-    };
-    let moves = |object: u32| object != 0 && object < STATIC_BASE;
-    let source = &*hdr;
-    let mut out = source.clone();
-    out.par_chunks_mut(width).enumerate().for_each(|(row, line)| {
+        (at - Vec2::new(x, y)).clamp_length_max(LONGEST)
+    }
+
+    #[inline(always)]
+    fn row(&self, row: usize, line: &mut [Vec3]) {
+        let (width, height) = (self.frame.width as usize, self.frame.height as usize);
         let (depths, objects) = (
-            &frame.depth[row * width..(row + 1) * width],
-            &frame.object[row * width..(row + 1) * width],
+            &self.frame.depth[row * width..(row + 1) * width],
+            &self.frame.object[row * width..(row + 1) * width],
         );
+        let moves = |object: u32| object != 0 && object < STATIC_BASE;
         for (part, colors) in line.chunks_mut(LANES).enumerate() {
             let first = part * LANES;
             let count = colors.len();
@@ -78,14 +118,14 @@ pub(crate) fn blur(hdr: &mut Vec<Vec3>, frame: &CameraFrame, scene: &Scene<'_>, 
             let mut along = [Vec2::ZERO; LANES];
             if crowd || count < LANES {
                 for (k, along) in along.iter_mut().enumerate().take(count) {
-                    *along = motion(row * width + first + k);
+                    *along = self.motion(first + k, row);
                 }
             } else {
-                let z = F8(std::array::from_fn(|k| depths[first + k].min(1e4)));
-                let Some([x, y]) = still.shift(first, row, z) else {
+                let z = F8(each!(|k| depths[first + k].min(1e4)));
+                let Some([x, y]) = self.still.shift(first, row, z) else {
                     continue;
                 };
-                along = std::array::from_fn(|k| Vec2::new(x.0[k], y.0[k]).clamp_length_max(60.0));
+                along = each!(|k| Vec2::new(x.0[k], y.0[k]).clamp_length_max(LONGEST));
             }
             for (k, (color, along)) in colors.iter_mut().zip(along).enumerate() {
                 let taps = (along.length().ceil() as usize).min(TAPS);
@@ -97,13 +137,12 @@ pub(crate) fn blur(hdr: &mut Vec<Vec3>, frame: &CameraFrame, scene: &Scene<'_>, 
                     let t = (tap as f32 + 0.5) / taps as f32 - 0.5;
                     let x = ((first + k) as f32 + 0.5 + along.x * t).clamp(0.0, width as f32 - 1.0);
                     let y = (row as f32 + 0.5 + along.y * t).clamp(0.0, height as f32 - 1.0);
-                    sum += source[y as usize * width + x as usize];
+                    sum += self.source[y as usize * width + x as usize];
                 }
                 *color = sum / taps as f32;
             }
         }
-    });
-    *hdr = out;
+    }
 }
 
 /// How far what stands still moves on the sensor.
@@ -119,7 +158,7 @@ impl Still {
     #[inline(always)]
     fn shift(&self, column: usize, row: usize, z: F8) -> Option<[F8; 2]> {
         let ([fx, fy], [cx, cy]) = (self.focal, self.center);
-        let x = F8(std::array::from_fn(|k| (column + k) as f32 + 0.5));
+        let x = F8(each!(|k| (column + k) as f32 + 0.5));
         let y = row as f32 + 0.5;
         let place = V8 {
             x: (x - F8::splat(cx)) * (1.0 / fx) * z,
@@ -292,13 +331,19 @@ fn glare(hdr: &mut [Vec3], coarse: &Coarse, width: usize, flare: f32, white: f32
     for (a, b) in veil.colors.iter_mut().zip(&wide.colors) {
         *a = *a * (0.35 * flare) + *b * (0.3 * flare);
     }
-    hdr.par_chunks_mut(width).enumerate().for_each(|(y, line)| {
-        let row = veil.row(y as f32 + 0.5);
-        for (x, color) in line.iter_mut().enumerate() {
-            let (a, b, t) = place(x as f32 + 0.5, veil.width);
-            *color += row[a].lerp(row[b], t);
-        }
-    });
+    // For each column the blocks around it.
+    let places: Vec<(usize, usize, f32)> = (0..width).map(|x| place(x as f32 + 0.5, veil.width)).collect();
+    hdr.par_chunks_mut(width)
+        .enumerate()
+        .for_each(|(y, line)| veil_row(&veil.row(y as f32 + 0.5), &places, line));
+}
+
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn veil_row(veil: &[Vec3], places: &[(usize, usize, f32)], line: &mut [Vec3]) {
+    for (color, (a, b, t)) in line.iter_mut().zip(places) {
+        let (a, b) = (veil[*a], veil[*b]);
+        *color += a + (b - a) * *t;
+    }
 }
 
 /// Mirror images of the sun between the surfaces of the lens, when it shines into it.

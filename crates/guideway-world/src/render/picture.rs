@@ -6,8 +6,9 @@ use glam::{Affine3A, Vec3};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::bvh::Meets;
 use super::cast::{Packet, trace_packet};
-use super::lanes::{F8, LANES, M8, V8};
+use super::lanes::{F8, LANES, M8, V8, each};
 use super::lens::{Grid, RayCache, Rays, TileRays};
 use super::lights::Lit;
 use super::maths::{rotation_z, smooth};
@@ -95,9 +96,10 @@ pub(crate) fn pose_of_tiles(state: &WorldState, shot: &Shot, row: usize, height:
 }
 
 /// Rays of a tile in the world; `None` for one without rays.
+#[inline(always)]
 pub(crate) fn tile_of(rays: &TileRays, pose: Affine3A) -> Option<Tile> {
     let cone = rays.cone?.turned(pose.matrix3);
-    let dirs = rays.dirs.map(|d| turn(pose.matrix3, &d));
+    let dirs = each!(|g| turn(pose.matrix3, &rays.dirs[g]));
     Some(Tile::new(Vec3::from(pose.translation), dirs, rays.reach, cone))
 }
 
@@ -341,7 +343,6 @@ impl<'a> Picture<'a> {
             return None;
         }
         let mut out = [None; PIXELS];
-        let pad = scene.moving.reach * dt.abs();
         for group in 0..GROUPS {
             let mut dirs = [Vec3::Z; LANES];
             let mut origins = [Vec3::ZERO; LANES];
@@ -361,7 +362,7 @@ impl<'a> Picture<'a> {
                 continue;
             }
             let mut packet = Packet::new(V8::gather(origins), V8::gather(dirs), F8(reach));
-            trace_packet(scene.standing, scene.moving, &mut packet, dt, pad);
+            trace_packet(scene.standing, scene.moving, &mut packet, dt);
             for lane in 0..LANES {
                 if reach[lane] < 0.0 {
                     continue;
@@ -393,19 +394,32 @@ impl<'a> Picture<'a> {
         let moving = self.scene.moving;
         let pad = Vec3::splat(0.8);
         let (low, high) = (low - pad, high + pad);
-        let meets = |min: Vec3, max: Vec3| min.cmple(high).all() && max.cmpge(low).all();
+        let around = Around { low, high };
         let mut found = Vec::new();
         let mut crowd = Crowd::new(moving, 0.0);
-        while let Some(index) = crowd.next(meets) {
+        while let Some(index) = crowd.next(&around) {
             found.push(index);
         }
         // The ego vehicle is not among those that sensors see.
         for (index, ego) in moving.movers.iter().enumerate().skip(moving.seen) {
-            if meets(ego.low, ego.high) {
+            if around.meets(ego.low, ego.high) {
                 found.push(index as u32);
             }
         }
         found
+    }
+}
+
+/// A box that may meet others.
+struct Around {
+    low: Vec3,
+    high: Vec3,
+}
+
+impl Meets for Around {
+    #[inline(always)]
+    fn meets(&self, low: Vec3, high: Vec3) -> bool {
+        low.cmple(self.high).all() && high.cmpge(self.low).all()
     }
 }
 

@@ -1,10 +1,9 @@
 //! What stands and what moves, as triangles in world coordinates with trees over them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use glam::{Affine3A, Mat3A, Vec3};
-use rayon::prelude::*;
 
 use super::bvh::{Node, Tree, Tri, refit};
 use super::maths::rotation_z;
@@ -72,6 +71,20 @@ impl Shape {
             corners: tree.order.iter().map(|i| corners[*i as usize]).collect(),
             faces: tree.order.iter().map(|i| faces[*i as usize]).collect(),
         }
+    }
+
+    /// A box around it where this brings it; a little larger than it must be.
+    pub(crate) fn bounds(&self, place: Affine3A) -> (Vec3, Vec3) {
+        let Some(root) = self.nodes.first() else {
+            let at = place.translation.into();
+            return (at, at);
+        };
+        let (center, half) = ((root.min + root.max) * 0.5, (root.max - root.min) * 0.5);
+        let (center, m) = (place.transform_point3(center), place.matrix3);
+        let half = Vec3::from(m.x_axis.abs() * half.x + m.y_axis.abs() * half.y + m.z_axis.abs() * half.z);
+        // Rounding must not cut anything off.
+        let half = half * 1.000_1 + Vec3::splat(1e-4 + 2e-6 * center.abs().element_sum());
+        (center - half, center + half)
     }
 
     pub(crate) fn material(&self, index: u32) -> &Material {
@@ -234,18 +247,37 @@ impl Motion {
 }
 
 /// An actor as rays meet it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Mover {
     pub(crate) object: ObjectId,
     pub(crate) motion: Motion,
     /// Box around it.
     pub(crate) low: Vec3,
     pub(crate) high: Vec3,
-    /// Roots of its parts' trees.
-    pub(crate) roots: std::ops::Range<u32>,
+    /// Its parts among the instances.
+    pub(crate) parts: std::ops::Range<usize>,
+    /// Number of its first triangle.
+    pub(crate) first_tri: u32,
     /// Half length, half width and direction of its footprint: what darkens the ground below it.
     pub(crate) footprint: [f32; 2],
     pub(crate) forward: Vec3,
+    placed: OnceLock<Placed>,
+}
+
+/// The triangles of an actor at its place.
+#[derive(Debug, Default)]
+pub(crate) struct Placed {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) tris: Vec<Tri>,
+    /// Roots of its parts' trees.
+    pub(crate) roots: Vec<u32>,
+}
+
+/// Where a part of an actor is, and the number of its first triangle.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) world_from_mesh: Affine3A,
+    first_tri: u32,
 }
 
 impl Mover {
@@ -261,14 +293,14 @@ impl Mover {
 }
 
 /// Everything that moves, the ego vehicle last.
+///
+/// Most actors of a town are far away or behind something, so their triangles are brought to their places only when a ray comes near.
 #[derive(Debug, Default)]
 pub(crate) struct Moving {
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) tris: Vec<Tri>,
-    pub(crate) owners: Vec<Owner>,
     pub(crate) instances: Vec<Instance>,
+    /// One for each instance.
+    pub(crate) parts: Vec<Part>,
     pub(crate) movers: Vec<Mover>,
-    pub(crate) roots: Vec<u32>,
     /// How many of the movers sensors see: all but the ego vehicle.
     pub(crate) seen: usize,
     /// A tree over the boxes of the movers that sensors see.
@@ -276,45 +308,6 @@ pub(crate) struct Moving {
     /// How far the fastest point of a mover gets in a second, m.
     pub(crate) reach: f32,
     key: Vec<ActorState>,
-}
-
-/// One part to be moved to its place: from its shape, to its slices of nodes and triangles.
-struct Job<'a> {
-    shape: &'a Shape,
-    world_from_mesh: Affine3A,
-    instance: u32,
-    first_node: u32,
-    first_tri: u32,
-    nodes: &'a mut [Node],
-    tris: &'a mut [Tri],
-    owners: &'a mut [Owner],
-}
-
-impl Job<'_> {
-    fn run(self) {
-        for (face, ((tri, owner), corners)) in self
-            .tris
-            .iter_mut()
-            .zip(self.owners)
-            .zip(&self.shape.corners)
-            .enumerate()
-        {
-            *tri = Tri::new(corners.map(|p| self.world_from_mesh.transform_point3(p)));
-            *owner = Owner {
-                instance: self.instance,
-                face: face as u32,
-            };
-        }
-        self.nodes.copy_from_slice(&self.shape.nodes);
-        refit(self.nodes, |i| (self.tris[i].low(), self.tris[i].high()));
-        for node in self.nodes {
-            node.first += if node.count > 0 {
-                self.first_tri
-            } else {
-                self.first_node
-            };
-        }
-    }
 }
 
 /// Shapes of the parts seen so far, by the address of their mesh.
@@ -340,44 +333,44 @@ impl Moving {
     pub(crate) fn new(shapes: &Shapes, actors: &[ActorState], ego: Option<&ActorState>) -> Self {
         let mut out = Self::default();
         let mut pose = Vec::new();
-        let mut placed = Vec::new();
-        let (mut node_count, mut tri_count) = (0, 0);
+        let mut tris = 0;
         for (index, actor) in actors.iter().chain(ego).enumerate() {
             let world_from_body = actor.world_from_body();
             actor.model.pose(&actor.articulation, &mut pose);
-            let first_root = out.roots.len() as u32;
+            let (first_part, first_tri) = (out.parts.len(), tris);
             let lit = lit_lamps(actor.lamps);
+            let mut bounds: Option<(Vec3, Vec3)> = None;
             for (part, body_from_part) in actor.model.parts.iter().zip(&pose) {
                 let shape = shapes.get(&part.mesh);
                 if shape.nodes.is_empty() {
                     continue;
                 }
                 let world_from_mesh = world_from_body * *body_from_part;
-                out.roots.push(node_count as u32);
-                node_count += shape.nodes.len();
-                tri_count += shape.corners.len();
-                out.instances.push(Instance::new(
-                    Arc::clone(&shape),
+                let own = shape.bounds(world_from_mesh);
+                bounds = Some(bounds.map_or(own, |(low, high)| (low.min(own.0), high.max(own.1))));
+                out.parts.push(Part {
                     world_from_mesh,
-                    actor.id,
-                    None,
-                    index as u32,
-                    lit,
-                ));
-                placed.push(world_from_mesh);
+                    first_tri: tris,
+                });
+                tris += shape.corners.len() as u32;
+                out.instances
+                    .push(Instance::new(shape, world_from_mesh, actor.id, None, index as u32, lit));
             }
+            // An actor without a shape is a point.
+            let (low, high) = bounds.unwrap_or((actor.position, actor.position));
             out.movers.push(Mover {
                 object: actor.id,
                 motion: Motion::of(actor),
-                low: Vec3::ZERO,
-                high: Vec3::ZERO,
-                roots: first_root..out.roots.len() as u32,
+                low,
+                high,
+                parts: first_part..out.parts.len(),
+                first_tri,
                 footprint: [actor.model.size.x / 2.0, actor.model.size.y / 2.0],
                 forward: actor.rotation * Vec3::X,
+                placed: OnceLock::new(),
             });
         }
         out.seen = actors.len();
-        out.place(&placed, node_count, tri_count);
         let boxes: Vec<(Vec3, Vec3)> = out.movers[..out.seen].iter().map(|m| (m.low, m.high)).collect();
         out.top = Tree::of_boxes(&boxes);
         let reach = |m: &Mover| m.pad(1.0).max_element();
@@ -386,48 +379,55 @@ impl Moving {
         out
     }
 
-    fn place(&mut self, placed: &[Affine3A], node_count: usize, tri_count: usize) {
-        let empty_node = Node {
-            min: Vec3::ZERO,
-            first: 0,
-            max: Vec3::ZERO,
-            count: 0,
+    /// The triangles of a mover.
+    #[inline]
+    pub(crate) fn placed(&self, mover: usize) -> &Placed {
+        let mover = &self.movers[mover];
+        mover.placed.get_or_init(|| self.place(mover))
+    }
+
+    #[cold]
+    fn place(&self, mover: &Mover) -> Placed {
+        let instances = &self.instances[mover.parts.clone()];
+        let mut out = Placed {
+            nodes: Vec::with_capacity(instances.iter().map(|i| i.shape.nodes.len()).sum()),
+            tris: Vec::with_capacity(instances.iter().map(|i| i.shape.corners.len()).sum()),
+            roots: Vec::with_capacity(instances.len()),
         };
-        self.nodes = vec![empty_node; node_count];
-        self.tris = vec![Tri::new([Vec3::ZERO; 3]); tri_count];
-        self.owners = vec![Owner { instance: 0, face: 0 }; tri_count];
-        let (mut nodes, mut tris, mut owners) = (&mut self.nodes[..], &mut self.tris[..], &mut self.owners[..]);
-        let (mut first_node, mut first_tri) = (0, 0);
-        let mut jobs = Vec::with_capacity(self.instances.len());
-        for (index, (instance, world_from_mesh)) in self.instances.iter().zip(placed).enumerate() {
+        for (instance, part) in instances.iter().zip(&self.parts[mover.parts.clone()]) {
             let shape = &*instance.shape;
-            let (own_nodes, rest_nodes) = nodes.split_at_mut(shape.nodes.len());
-            let (own_tris, rest_tris) = tris.split_at_mut(shape.corners.len());
-            let (own_owners, rest_owners) = owners.split_at_mut(shape.corners.len());
-            (nodes, tris, owners) = (rest_nodes, rest_tris, rest_owners);
-            jobs.push(Job {
-                shape,
-                world_from_mesh: *world_from_mesh,
-                instance: index as u32,
-                first_node,
-                first_tri,
-                nodes: own_nodes,
-                tris: own_tris,
-                owners: own_owners,
-            });
-            first_node += shape.nodes.len() as u32;
-            first_tri += shape.corners.len() as u32;
+            let (first_node, first_tri) = (out.nodes.len(), out.tris.len());
+            let moved = |p: Vec3| part.world_from_mesh.transform_point3(p);
+            out.roots.push(first_node as u32);
+            out.tris.extend(shape.corners.iter().map(|c| Tri::new(c.map(moved))));
+            out.nodes.extend_from_slice(&shape.nodes);
+            let (nodes, tris) = (&mut out.nodes[first_node..], &out.tris[first_tri..]);
+            refit(nodes, |i| (tris[i].low(), tris[i].high()));
+            for node in nodes {
+                node.first += if node.count > 0 { first_tri } else { first_node } as u32;
+            }
         }
-        jobs.into_par_iter().with_min_len(16).for_each(Job::run);
-        for mover in &mut self.movers {
-            let roots = mover.roots.start as usize..mover.roots.end as usize;
-            let mut bounds = self.roots[roots].iter().map(|r| &self.nodes[*r as usize]);
-            // An actor without a shape is a point.
-            let first = bounds
-                .next()
-                .map_or((mover.motion.position, mover.motion.position), |n| (n.min, n.max));
-            (mover.low, mover.high) = bounds.fold(first, |(low, high), n| (low.min(n.min), high.max(n.max)));
+        out
+    }
+
+    /// Which instance the triangle with this number belongs to, and which face of its shape it is.
+    pub(crate) fn owner(&self, tri: u32) -> Owner {
+        let instance = self
+            .parts
+            .partition_point(|part| part.first_tri <= tri)
+            .saturating_sub(1);
+        Owner {
+            instance: instance as u32,
+            face: tri - self.parts[instance].first_tri,
         }
+    }
+
+    /// The triangle with this number.
+    pub(crate) fn tri(&self, tri: u32) -> (&Tri, Owner) {
+        let owner = self.owner(tri);
+        let mover = self.instances[owner.instance as usize].actor as usize;
+        let own = tri - self.movers[mover].first_tri;
+        (&self.placed(mover).tris[own as usize], owner)
     }
 
     /// Was this made from exactly these actors?

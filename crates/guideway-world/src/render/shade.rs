@@ -142,19 +142,16 @@ impl<'a> Scene<'a> {
     /// What stands behind the number of a triangle.
     #[inline(always)]
     pub(crate) fn facet(&self, hit: u32) -> Facet<'a> {
-        let index = (hit & !MOVING) as usize;
         let (tri, owner, instances) = if hit & MOVING == 0 {
+            let index = hit as usize;
             (
                 &self.standing.tris[index],
                 self.standing.owners[index],
                 &self.standing.instances,
             )
         } else {
-            (
-                &self.moving.tris[index],
-                self.moving.owners[index],
-                &self.moving.instances,
-            )
+            let (tri, owner) = self.moving.tri(hit & !MOVING);
+            (tri, owner, &self.moving.instances)
         };
         let instance = &instances[owner.instance as usize];
         let face = &instance.shape.faces[owner.face as usize];
@@ -174,7 +171,7 @@ impl<'a> Scene<'a> {
 
     /// The same for something that moves, `dt` seconds after the snapshot; patterns stay where they are on it.
     pub(crate) fn surface_then(&self, hit: u32, point: Vec3, dir: Vec3, dt: f32) -> Surface<'a> {
-        let owner = self.moving.owners[(hit & !MOVING) as usize];
+        let owner = self.moving.owner(hit & !MOVING);
         let actor = self.moving.instances[owner.instance as usize].actor as usize;
         let frame = self.moving.movers[actor].motion.snapshot_from_then(dt);
         let mut surface = self.surface(hit, frame.transform_point3(point), frame.transform_vector3(dir));
@@ -276,30 +273,45 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// How much of a pattern of this wavelength shows where pixels are this large.
+#[inline(always)]
+fn visible(footprint: f32, wavelength: f32) -> f32 {
+    if footprint >= wavelength {
+        0.0
+    } else if footprint <= 0.3 * wavelength {
+        1.0
+    } else {
+        smooth(1.0, 0.3, footprint / wavelength)
+    }
+}
+
+/// Noise that pixels of this size show.
+struct Grain<'a> {
+    noise: &'a Noise,
+    footprint: f32,
+}
+
+impl Grain<'_> {
+    /// Noise of this wavelength around 0, none where it would be finer than a pixel.
+    #[inline(always)]
+    fn layer(&self, amount: f32, wavelength: f32, x: f32, y: f32) -> f32 {
+        let seen = visible(self.footprint, wavelength);
+        if seen > 0.0 {
+            amount * seen * (self.noise.plane(x, y) - 0.5)
+        } else {
+            0.0
+        }
+    }
+}
+
 /// The factor of a pattern, faded out where it is finer than a pixel.
 #[inline(always)]
 fn texture(noise: &Noise, material: &Material, surface: &Surface<'_>, footprint: f32) -> f32 {
     if material.pattern == Pattern::Plain {
         return 1.0;
     }
-    let visible = |wavelength: f32| {
-        if footprint >= wavelength {
-            0.0
-        } else if footprint <= 0.3 * wavelength {
-            1.0
-        } else {
-            smooth(1.0, 0.3, footprint / wavelength)
-        }
-    };
-    // Noise of this wavelength around 0, none where it would be finer than a pixel.
-    let layer = |amount: f32, wavelength: f32, x: f32, y: f32| {
-        let seen = visible(wavelength);
-        if seen > 0.0 {
-            amount * seen * (noise.plane(x, y) - 0.5)
-        } else {
-            0.0
-        }
-    };
+    let visible = |wavelength: f32| visible(footprint, wavelength);
+    let grain = Grain { noise, footprint };
     let p = surface.instance.mesh_from_world.transform_point3(surface.point);
     match material.pattern {
         Pattern::Plain => 1.0,
@@ -308,10 +320,10 @@ fn texture(noise: &Noise, material: &Material, surface: &Surface<'_>, footprint:
             1.0 + amount * visible(scale) * (2.0 * noise.space(p.x * s, p.y * s, p.z * s) - 1.0)
         }
         Pattern::Asphalt => {
-            let grain = layer(0.25, 0.05, p.x * 50.0, p.y * 50.0);
-            let patches = layer(0.35, 1.5, p.x * 0.9, p.y * 0.9);
-            let tracks = layer(0.25, 6.0, p.x * 0.13, p.y * 0.13);
-            let shade = 1.0 + grain + patches + tracks;
+            let fine = grain.layer(0.25, 0.05, p.x * 50.0, p.y * 50.0);
+            let patches = grain.layer(0.35, 1.5, p.x * 0.9, p.y * 0.9);
+            let tracks = grain.layer(0.25, 6.0, p.x * 0.13, p.y * 0.13);
+            let shade = 1.0 + fine + patches + tracks;
             if footprint > 0.06 {
                 return shade;
             }
@@ -321,9 +333,9 @@ fn texture(noise: &Noise, material: &Material, surface: &Surface<'_>, footprint:
             shade * (1.0 - 0.4 * crack)
         }
         Pattern::Grass => {
-            let fine = layer(0.5, 0.12, p.x * 17.0, p.y * 17.0);
-            let clumps = layer(0.4, 1.2, p.x * 1.7, p.y * 1.7);
-            let fields = layer(0.4, 15.0, p.x * 0.11, p.y * 0.11);
+            let fine = grain.layer(0.5, 0.12, p.x * 17.0, p.y * 17.0);
+            let clumps = grain.layer(0.4, 1.2, p.x * 1.7, p.y * 1.7);
+            let fields = grain.layer(0.4, 15.0, p.x * 0.11, p.y * 0.11);
             1.0 + fine + clumps + fields
         }
         Pattern::Leaves { scale } => {

@@ -1,15 +1,14 @@
 //! Shadows of the sun. Its rays are parallel, so everything is turned once into a frame whose third axis points to the sun: there a
 //! ray is a point (u, v) with a height w, boxes hug what they hold, and a triangle is three lines and a plane.
 
-use std::ops::Range;
+use std::sync::OnceLock;
 
-use glam::{Mat3, Vec3};
+use glam::{Affine3A, Mat3, Vec3};
 use multiversion::multiversion;
-use rayon::prelude::*;
 
-use super::bvh::{Node, STACK, Tree, Tri, refit};
-use super::lanes::{F8, M8, V8};
-use super::scene::{Moving, Standing};
+use super::bvh::{Meets, Node, STACK, Tree, Tri, Visit, refit};
+use super::lanes::{F8, M8, V8, each};
+use super::scene::{Moving, Placed, Standing};
 use super::trace::{GROUPS, turn};
 use crate::material::Semantic;
 
@@ -51,7 +50,13 @@ impl Blocker {
     }
 }
 
-/// Trees and triangles in the sun's frame; those that move in the places of their originals.
+/// `x u + y v + z` of a line or a plane.
+#[inline(always)]
+fn along(p: &V8, line: Vec3) -> F8 {
+    p.x * line.x + p.y * line.y + F8::splat(line.z)
+}
+
+/// Trees and triangles in the sun's frame.
 #[derive(Debug, Default)]
 pub(crate) struct Blockers {
     nodes: Vec<Node>,
@@ -59,30 +64,24 @@ pub(crate) struct Blockers {
 }
 
 impl Blockers {
-    /// Trees of movers, with boxes fitted anew.
-    fn moving(movers: &Moving, sun_from_world: Mat3) -> Self {
-        let tris: Vec<Blocker> = movers
-            .tris
-            .par_iter()
-            .with_min_len(2048)
-            .map(|t| Blocker::new(&Tri::new([t.a, t.b, t.c].map(|p| sun_from_world * p))))
-            .collect();
-        let mut nodes = movers.nodes.clone();
+    /// A mover's, in the places of their originals, with boxes fitted anew.
+    #[cold]
+    fn placed(placed: &Placed, sun_from_world: Mat3) -> Self {
+        let turned = |t: &Tri| Blocker::new(&Tri::new([t.a, t.b, t.c].map(|p| sun_from_world * p)));
+        let tris: Vec<Blocker> = placed.tris.iter().map(turned).collect();
+        let mut nodes = placed.nodes.clone();
         refit(&mut nodes, |i| (tris[i].low, tris[i].high));
         Self { nodes, tris }
     }
 }
 
-/// A box that nothing meets.
-const EMPTY: (Vec3, Vec3) = (Vec3::splat(f32::INFINITY), Vec3::splat(f32::NEG_INFINITY));
-
-/// A mover's box in the sun's frame.
-#[derive(Debug, Clone)]
+/// A mover's box in the sun's frame, and what is in it once a point asked.
+#[derive(Debug)]
 struct Caster {
     low: Vec3,
     high: Vec3,
-    roots: Range<usize>,
     index: usize,
+    blockers: OnceLock<Blockers>,
 }
 
 /// Everything that shades something.
@@ -90,7 +89,6 @@ struct Caster {
 pub(crate) struct Sunlight<'a> {
     sun_from_world: Mat3,
     standing: &'a Blockers,
-    moving: Blockers,
     casters: Vec<Caster>,
     /// A tree over the casters' boxes.
     top: Tree,
@@ -160,31 +158,30 @@ impl Blockers {
 impl<'a> Sunlight<'a> {
     pub(crate) fn new(standing: &'a Blockers, movers: &'a Moving, towards: Vec3) -> Self {
         let sun_from_world = sun_from_world(towards);
-        let moving = Blockers::moving(movers, sun_from_world);
+        let turn = Affine3A::from_mat3(sun_from_world);
         let casters: Vec<Caster> = movers
             .movers
             .iter()
             .enumerate()
-            .filter(|(_, m)| !m.roots.is_empty())
-            .map(|(index, m)| {
-                let roots = m.roots.start as usize..m.roots.end as usize;
-                let (low, high) = movers.roots[roots.clone()].iter().fold(EMPTY, |(low, high), root| {
-                    let node = &moving.nodes[*root as usize];
-                    (low.min(node.min), high.max(node.max))
-                });
-                Caster {
+            .filter_map(|(index, mover)| {
+                let parts = movers.instances[mover.parts.clone()]
+                    .iter()
+                    .zip(&movers.parts[mover.parts.clone()]);
+                let (low, high) = parts
+                    .map(|(instance, part)| instance.shape.bounds(turn * part.world_from_mesh))
+                    .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+                Some(Caster {
                     low,
                     high,
-                    roots,
                     index,
-                }
+                    blockers: OnceLock::new(),
+                })
             })
             .collect();
         let boxes: Vec<(Vec3, Vec3)> = casters.iter().map(|c| (c.low, c.high)).collect();
         Self {
             sun_from_world,
             standing,
-            moving,
             top: Tree::of_boxes(&boxes),
             casters,
             movers,
@@ -226,7 +223,7 @@ pub(crate) fn shade_plain(
 ) {
     let rotation = light.sun_from_world.into();
     let place = V8::splat(light.sun_from_world * origin);
-    let turned: [V8; GROUPS] = std::array::from_fn(|g| turn(rotation, &points[g]) + place);
+    let turned = each!(|g| turn(rotation, &points[g]) + place);
     let mut asking = Asking::new(turned, dark);
     for place in hint.places {
         if let Some(blocker) = light.standing.tris.get(place as usize) {
@@ -237,9 +234,7 @@ pub(crate) fn shade_plain(
         return;
     }
     // One call for what stands and for each mover: the walk is large, and is compiled into this place once.
-    let mut stack = [0_u32; STACK];
-    let mut depth = usize::from(!light.top.nodes.is_empty());
-    let mut leaf: &[u32] = &[];
+    let mut visit = Visit::new(&light.top);
     let most = Vec3::splat(light.movers.reach * dt.abs() * 3.0);
     let mut blockers = light.standing;
     let mut roots: &[u32] = &[0];
@@ -252,28 +247,11 @@ pub(crate) fn shade_plain(
             return;
         }
         own = None;
-        blockers = &light.moving;
         loop {
-            let Some((index, rest)) = leaf.split_first() else {
-                if depth == 0 {
-                    return;
-                }
-                depth -= 1;
-                let node = &light.top.nodes[stack[depth] as usize];
-                if !asking.meets(node.min - most, node.max + most).any() {
-                    continue;
-                }
-                if node.count > 0 {
-                    leaf = &light.top.order[node.first as usize..(node.first + node.count) as usize];
-                } else {
-                    stack[depth] = node.first + 1;
-                    stack[depth + 1] = node.first;
-                    depth += 2;
-                }
-                continue;
+            let Some(index) = visit.next(&asking, most) else {
+                return;
             };
-            leaf = rest;
-            let caster = &light.casters[*index as usize];
+            let caster = &light.casters[index as usize];
             let mover = &light.movers.movers[caster.index];
             let still = dt == 0.0 || mover.motion.is_still();
             let pad = if still {
@@ -281,10 +259,14 @@ pub(crate) fn shade_plain(
             } else {
                 Vec3::splat(mover.pad(dt).element_sum())
             };
-            if !asking.meets(caster.low - pad, caster.high + pad).any() {
+            if !asking.meets(caster.low - pad, caster.high + pad) {
                 continue;
             }
-            roots = &light.movers.roots[caster.roots.clone()];
+            let placed = light.movers.placed(caster.index);
+            roots = &placed.roots;
+            blockers = caster
+                .blockers
+                .get_or_init(|| Blockers::placed(placed, light.sun_from_world));
             if still {
                 break;
             }
@@ -292,7 +274,7 @@ pub(crate) fn shade_plain(
             let frame = mover.motion.snapshot_from_then(dt);
             let turn_then = (light.sun_from_world * glam::Mat3::from(frame.matrix3)).into();
             let place = V8::splat(light.sun_from_world * frame.transform_point3(origin));
-            let then = std::array::from_fn(|g| turn(turn_then, &points[g]) + place);
+            let then = each!(|g| turn(turn_then, &points[g]) + place);
             let now = asking.points;
             asking.points = then;
             asking.bound();
@@ -305,6 +287,13 @@ pub(crate) fn shade_plain(
                 return;
             }
         }
+    }
+}
+
+impl Meets for Asking<'_> {
+    #[inline(always)]
+    fn meets(&self, low: Vec3, high: Vec3) -> bool {
+        self.groups(low, high).any()
     }
 }
 
@@ -344,7 +333,7 @@ impl<'a> Asking<'a> {
 
     /// The groups for which a box may stand before the sun.
     #[inline(always)]
-    fn meets(&self, min: Vec3, max: Vec3) -> M8 {
+    fn groups(&self, min: Vec3, max: Vec3) -> M8 {
         self.low.x.le(F8::splat(max.x))
             & self.low.y.le(F8::splat(max.y))
             & self.low.z.lt(F8::splat(max.z))
@@ -381,7 +370,7 @@ impl<'a> Asking<'a> {
         let Some(top) = nodes.get(root as usize) else {
             return;
         };
-        if !self.meets(top.min, top.max).any() {
+        if !self.meets(top.min, top.max) {
             return;
         }
         let mut stack = [0_u32; STACK];
@@ -412,7 +401,7 @@ impl<'a> Asking<'a> {
                 }
             } else {
                 let (a, b) = (&nodes[node.first as usize], &nodes[node.first as usize + 1]);
-                let (in_a, in_b) = (self.meets(a.min, a.max).any(), self.meets(b.min, b.max).any());
+                let (in_a, in_b) = (self.meets(a.min, a.max), self.meets(b.min, b.max));
                 if in_a && in_b {
                     stack[depth] = node.first + 1;
                     depth += 1;
@@ -435,18 +424,17 @@ impl<'a> Asking<'a> {
     /// The groups, as bits, in which the triangle shades a point.
     #[inline(always)]
     fn triangle(&mut self, tri: &Blocker) -> u32 {
-        let mut left = self.meets(tri.low, tri.high).bits();
+        let mut left = self.groups(tri.low, tri.high).bits();
         let mut changed = 0;
         while left != 0 {
             let g = left.trailing_zeros() as usize & (GROUPS - 1);
             left &= left - 1;
             let p = &self.points[g];
-            let along = |line: Vec3| p.x * line.x + p.y * line.y + F8::splat(line.z);
-            let inside = along(tri.lines[0])
-                .min(along(tri.lines[1]))
-                .min(along(tri.lines[2]))
+            let inside = along(p, tri.lines[0])
+                .min(along(p, tri.lines[1]))
+                .min(along(p, tri.lines[2]))
                 .ge(F8::ZERO);
-            let above = along(tri.plane).gt(p.z + F8::splat(BIAS));
+            let above = along(p, tri.plane).gt(p.z + F8::splat(BIAS));
             let hit = inside & above;
             if hit.any() {
                 changed |= 1 << g;

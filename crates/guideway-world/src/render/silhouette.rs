@@ -8,7 +8,7 @@ use guideway_core::{Camera, DVec3};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::bvh::{Node, Tri};
+use super::bvh::{Meets as _, Node, Tri};
 use super::lens::{Grid, RayCache, Rays};
 use super::picture::{pose_of_tiles, tile_of, world_from_camera};
 use super::scene::{Moving, Standing};
@@ -22,7 +22,7 @@ const STRIDE: usize = 4;
 struct Alone<'a> {
     nodes: &'a [Node],
     tris: &'a [Tri],
-    roots: Vec<u32>,
+    roots: &'a [u32],
     low: Vec3,
     high: Vec3,
     /// Brings rays of a moment (s after the snapshot) to where the object was at the snapshot.
@@ -72,14 +72,19 @@ pub(crate) fn silhouettes(
 }
 
 fn moving_object(moving: &Moving, object: ObjectId) -> Option<Alone<'_>> {
-    let mover = moving.movers[..moving.seen].iter().find(|m| m.object == object)?;
-    let motion = mover.motion;
+    let index = moving.movers[..moving.seen].iter().position(|m| m.object == object)?;
+    let (motion, placed) = (moving.movers[index].motion, moving.placed(index));
+    let mut roots = placed.roots.iter().map(|root| &placed.nodes[*root as usize]);
+    let first = roots.next()?;
+    let (low, high) = roots.fold((first.min, first.max), |(low, high), n| {
+        (low.min(n.min), high.max(n.max))
+    });
     Some(Alone {
-        nodes: &moving.nodes,
-        tris: &moving.tris,
-        roots: moving.roots[mover.roots.start as usize..mover.roots.end as usize].to_vec(),
-        low: mover.low,
-        high: mover.high,
+        nodes: &placed.nodes,
+        tris: &placed.tris,
+        roots: &placed.roots,
+        low,
+        high,
         frame: Box::new(move |dt| (dt != 0.0 && !motion.is_still()).then(|| motion.snapshot_from_then(dt))),
     })
 }
@@ -89,7 +94,7 @@ fn standing_object(standing: &Standing, object: ObjectId) -> Option<Alone<'_>> {
     Some(Alone {
         nodes: &alone.nodes,
         tris: &alone.tris,
-        roots: vec![0],
+        roots: &[0],
         low: alone.nodes.first()?.min,
         high: alone.nodes.first()?.max,
         frame: Box::new(|_| None),
@@ -228,7 +233,7 @@ impl View<'_> {
                 if !tile.meets(alone.low, alone.high) {
                     continue;
                 }
-                walk(&mut tile, alone.nodes, alone.tris, &alone.roots);
+                walk(&mut tile, alone.nodes, alone.tris, alone.roots);
                 for (j, hits) in tile.hit.iter().enumerate() {
                     for (i, hit) in hits.iter().enumerate() {
                         met += u32::from(*hit != MISS && counts(column * TILE + i, row * TILE + j));

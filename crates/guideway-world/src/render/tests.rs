@@ -355,8 +355,8 @@ fn wide_and_narrow_registers_give_the_same_bits() {
         let dir = V8::gather(std::array::from_fn(|lane| at(lane).direction));
         let packet = Packet::new(origin, dir, F8::splat(f32::INFINITY));
         let (mut a, mut b) = (packet.clone(), packet);
-        trace_packet(&standing, &moving, &mut a, 0.03, moving.reach * 0.03);
-        trace_packet_plain(&standing, &moving, &mut b, 0.03, moving.reach * 0.03);
+        trace_packet(&standing, &moving, &mut a, 0.03);
+        trace_packet_plain(&standing, &moving, &mut b, 0.03);
         assert_eq!((a.t, a.hit), (b.t, b.hit));
     }
 }

@@ -3,9 +3,9 @@
 use glam::Vec3;
 use multiversion::multiversion;
 
-use super::bvh::STACK;
+use super::bvh::{Meets, Visit};
 use super::cast::{Packet, trace_packet};
-use super::lanes::{F8, LANES, M8, V8};
+use super::lanes::{F8, LANES, M8, V8, each};
 use super::lights::{Light, Lit};
 use super::scene::{Moving, Standing};
 use super::trace::{GROUPS, MISS, MOVING, Tile};
@@ -19,7 +19,7 @@ pub(crate) fn trace_tile(standing: &Standing, moving: &Moving, tile: &mut Tile, 
 #[inline(always)]
 pub(crate) fn trace_tile_plain(standing: &Standing, moving: &Moving, tile: &mut Tile, dt: f32) {
     // One call for what stands and for each mover: the walk is large, and is compiled into this place once.
-    let (mut nodes, mut tris, mut flag) = (&standing.nodes[..], &standing.tris[..], 0);
+    let (mut nodes, mut tris, mut number) = (&standing.nodes[..], &standing.tris[..], 0);
     let mut roots: &[u32] = &[0];
     let mut frame = None;
     let mut crowd = Crowd::new(moving, dt);
@@ -27,32 +27,32 @@ pub(crate) fn trace_tile_plain(standing: &Standing, moving: &Moving, tile: &mut 
         let mut moved = frame.map(|f| tile.moved(f));
         let subject = moved.as_mut().unwrap_or(tile);
         for root in roots {
-            subject.walk(nodes, *root, tris, flag);
+            subject.walk(nodes, *root, tris, number);
         }
         if let Some(moved) = moved {
             (tile.t, tile.hit) = (moved.t, moved.hit);
             tile.shorten();
         }
-        (nodes, tris, flag) = (&moving.nodes, &moving.tris, MOVING);
-        let Some(index) = crowd.next(|low, high| tile.meets(low, high)) else {
+        let Some(index) = crowd.next(tile) else {
             return;
         };
         let mover = &moving.movers[index as usize];
-        roots = &moving.roots[mover.roots.start as usize..mover.roots.end as usize];
+        let placed = moving.placed(index as usize);
+        (nodes, tris, roots) = (&placed.nodes, &placed.tris, &placed.roots);
+        number = MOVING + mover.first_tri;
         let still = dt == 0.0 || mover.motion.is_still();
         frame = (!still).then(|| mover.motion.snapshot_from_then(dt));
     }
 }
 
 /// The movers whose boxes something meets, one after the other; of those that sensors see.
+#[derive(Debug)]
 pub(crate) struct Crowd<'a> {
     moving: &'a Moving,
     dt: f32,
     /// How far anything has moved.
     pad: Vec3,
-    leaf: &'a [u32],
-    stack: [u32; STACK],
-    depth: usize,
+    visit: Visit<'a>,
 }
 
 impl<'a> Crowd<'a> {
@@ -62,39 +62,19 @@ impl<'a> Crowd<'a> {
             moving,
             dt,
             pad: Vec3::splat(moving.reach * dt.abs()),
-            leaf: &[],
-            stack: [0; STACK],
-            depth: usize::from(!moving.top.nodes.is_empty()),
+            visit: Visit::new(&moving.top),
         }
     }
 
-    /// The next one's index; `meets` may answer differently each time.
+    /// The next one's index; the subject may have changed since the last.
     #[inline(always)]
-    pub(crate) fn next(&mut self, meets: impl Fn(Vec3, Vec3) -> bool) -> Option<u32> {
+    pub(crate) fn next(&mut self, subject: &impl Meets) -> Option<u32> {
         loop {
-            if let Some((index, rest)) = self.leaf.split_first() {
-                self.leaf = rest;
-                let mover = &self.moving.movers[*index as usize];
-                let own = mover.pad(self.dt);
-                if meets(mover.low - own, mover.high + own) {
-                    return Some(*index);
-                }
-                continue;
-            }
-            if self.depth == 0 {
-                return None;
-            }
-            self.depth -= 1;
-            let node = &self.moving.top.nodes[self.stack[self.depth] as usize];
-            if !meets(node.min - self.pad, node.max + self.pad) {
-                continue;
-            }
-            if node.count > 0 {
-                self.leaf = &self.moving.top.order[node.first as usize..(node.first + node.count) as usize];
-            } else {
-                self.stack[self.depth] = node.first + 1;
-                self.stack[self.depth + 1] = node.first;
-                self.depth += 2;
+            let index = self.visit.next(subject, self.pad)?;
+            let mover = &self.moving.movers[index as usize];
+            let own = mover.pad(self.dt);
+            if subject.meets(mover.low - own, mover.high + own) {
+                return Some(index);
             }
         }
     }
@@ -160,14 +140,15 @@ fn lamp_shadow(
     dt: f32,
 ) -> [F8; GROUPS] {
     let from = V8::splat(origin - lamp);
-    let pad = moving.reach * dt.abs();
-    std::array::from_fn(|g| {
+    let mut out = [F8::ZERO; GROUPS];
+    for (g, out) in out.iter_mut().enumerate() {
         if !used[g].any() {
-            return F8::ZERO;
+            continue;
         }
         let reach = used[g].pick(F8::splat(0.998), F8::splat(-1.0));
         let mut packet = Packet::new(V8::splat(lamp), points[g] + from, reach);
-        trace_packet(standing, moving, &mut packet, dt, pad);
-        F8(packet.hit.map(|number| if number == MISS { 1.0 } else { 0.0 }))
-    })
+        trace_packet(standing, moving, &mut packet, dt);
+        *out = F8(each!(|lane| if packet.hit[lane] == MISS { 1.0 } else { 0.0 }));
+    }
+    out
 }

@@ -6,8 +6,8 @@
 
 use glam::{Affine3A, Vec3};
 
-use super::bvh::{Node, STACK, Tri};
-use super::lanes::{F8, LANES, V8};
+use super::bvh::{Meets, Node, STACK, Tri};
+use super::lanes::{F8, LANES, V8, each};
 
 /// Side of a tile, px.
 pub(crate) const TILE: usize = 8;
@@ -31,11 +31,12 @@ pub(crate) struct Volume {
 const NEAR: usize = 5;
 
 impl Volume {
+    #[inline(always)]
     pub(crate) fn new(planes: [(Vec3, f32); LANES]) -> Self {
         Self {
-            positive: V8::gather(planes.map(|(n, _)| n.max(Vec3::ZERO))),
-            negative: V8::gather(planes.map(|(n, _)| n.min(Vec3::ZERO))),
-            offset: F8(planes.map(|(_, o)| o)),
+            positive: V8::gather(each!(|i| planes[i].0.max(Vec3::ZERO))),
+            negative: V8::gather(each!(|i| planes[i].0.min(Vec3::ZERO))),
+            offset: F8(each!(|i| planes[i].1)),
             limit: F8::ZERO,
         }
     }
@@ -120,15 +121,17 @@ impl Cone {
         })
     }
 
+    #[inline(always)]
     pub(crate) fn turned(&self, rotation: glam::Mat3A) -> Self {
         Self {
             axis: rotation * self.axis,
-            sides: self.sides.map(|n| rotation * n),
-            corners: self.corners.map(|c| rotation * c),
+            sides: each!(|i| rotation * self.sides[i]),
+            corners: each!(|i| rotation * self.corners[i]),
             open: self.open,
         }
     }
 
+    #[inline(always)]
     fn volume(&self, origin: Vec3) -> Volume {
         // World coordinates reach a kilometre and more; their rounding must not cut anything off.
         let slack = 1e-4 + 2e-6 * origin.abs().element_sum();
@@ -153,6 +156,7 @@ impl Cone {
 impl Tile {
     /// Rays that have met nothing yet. `t` is how far each looks.
     #[expect(clippy::large_types_passed_by_value, reason = "kept, not copied again")]
+    #[inline(always)]
     pub(crate) fn new(origin: Vec3, dirs: [V8; GROUPS], t: [F8; GROUPS], cone: Cone) -> Self {
         let mut tile = Self {
             origin,
@@ -185,9 +189,10 @@ impl Tile {
     }
 
     /// The same rays seen from a moved frame.
+    #[inline(always)]
     pub(crate) fn moved(&self, frame: Affine3A) -> Self {
         let rotation = frame.matrix3;
-        let dirs = self.dirs.map(|d| turn(rotation, &d));
+        let dirs = each!(|g| turn(rotation, &self.dirs[g]));
         let mut tile = Self::new(
             frame.transform_point3(self.origin),
             dirs,
@@ -198,14 +203,9 @@ impl Tile {
         tile
     }
 
+    /// Everything below `root`; `number` is that of the first of `tris`.
     #[inline(always)]
-    pub(crate) fn meets(&self, min: Vec3, max: Vec3) -> bool {
-        self.volume.meets(min, max)
-    }
-
-    /// Everything below `root`; numbers of triangles get `flag`.
-    #[inline(always)]
-    pub(crate) fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Tri], flag: u32) {
+    pub(crate) fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Tri], number: u32) {
         let Some(top) = nodes.get(root as usize) else {
             return;
         };
@@ -221,7 +221,7 @@ impl Tile {
                 let first = node.first as usize;
                 let mut changed = false;
                 for (i, tri) in tris[first..first + node.count as usize].iter().enumerate() {
-                    changed |= self.triangle(tri, (first + i) as u32 | flag);
+                    changed |= self.triangle(tri, (first + i) as u32 + number);
                 }
                 if changed {
                     self.shorten();
@@ -306,6 +306,13 @@ impl Tile {
             }
         }
         changed
+    }
+}
+
+impl Meets for Tile {
+    #[inline(always)]
+    fn meets(&self, low: Vec3, high: Vec3) -> bool {
+        self.volume.meets(low, high)
     }
 }
 
