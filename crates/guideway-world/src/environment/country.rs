@@ -22,7 +22,7 @@ const CELL: f32 = 6.0;
 /// How far from a road land is worked out, m.
 const REACH: f32 = 110.0;
 /// Most trees in the woods and wilds of a scene.
-const MOST_TREES: usize = 600;
+const MOST_TREES: usize = 480;
 
 /// What a parcel holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -121,7 +121,7 @@ fn a_town_of_the_default_size_keeps_to_its_budget() {
         (RoadKind::Urban, 80_000, 270_000),
         (RoadKind::Suburban, 60_000, 260_000),
         (RoadKind::Rural, 25_000, 260_000),
-        (RoadKind::Highway, 25_000, 270_000),
+        (RoadKind::Highway, 25_000, 260_000),
     ] {
         let mut params = SceneParams::default();
         params.road.kind = kind;
