@@ -1,9 +1,11 @@
 //! The continuous integration's jobs, each one command that works the same on a person's machine, cheapest first.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use crate::project::{Project, output, status, works};
 use crate::{clippy, features, generate, layers, size, words};
@@ -175,7 +177,31 @@ fn deny(project: &Project) -> anyhow::Result<()> {
 }
 
 fn test(project: &Project, packages: &[String]) -> anyhow::Result<()> {
+    let skipped = project.target_dir()?.join("skipped-tests.txt");
+    if let Err(err) = std::fs::remove_file(&skipped)
+        && err.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(err).with_context(|| format!("removing {}", skipped.display()));
+    }
+    let result = run_tests(project, packages, &skipped);
+    say_skipped(&std::fs::read_to_string(&skipped).unwrap_or_default());
+    result
+}
+
+/// A skipped test passes, and must not pass for one that was run.
+fn say_skipped(reasons: &str) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for reason in reasons.lines() {
+        *counts.entry(reason).or_default() += 1;
+    }
+    for (reason, count) in counts {
+        println!("SKIPPED {count}×: {reason}");
+    }
+}
+
+fn run_tests(project: &Project, packages: &[String], skipped: &Path) -> anyhow::Result<()> {
     let mut command = project.cargo();
+    command.env("GUIDEWAY_SKIPPED", skipped);
     if works(project.cargo().args(["nextest", "--version"])) {
         command.args(["nextest", "run", "--release", "--locked"]);
         return status(with_packages(&mut command, packages));

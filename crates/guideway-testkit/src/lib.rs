@@ -1,5 +1,7 @@
-//! Fixtures, generators and the way to the real test data. Unpublished.
+//! The way to real test data and to Python. Unpublished.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,10 +25,16 @@ pub fn data(relative: &str) -> Option<PathBuf> {
     None
 }
 
-/// Says on stderr that a test did not run, and why.
+/// Says that a test did not run, and why: on stderr, which test runners hide for tests that pass, and in the file that
+/// `GUIDEWAY_SKIPPED` names, which the test command shows at its end.
 #[expect(clippy::print_stderr, reason = "a skipped test must be visible in the test log")]
 pub fn skip(why: &str) {
     eprintln!("SKIPPED: {why}");
+    if let Some(path) = std::env::var_os("GUIDEWAY_SKIPPED") {
+        // One short write each, so that tests of several processes do not mix their lines.
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        drop(file.and_then(|mut file| file.write_all(format!("{why}\n").as_bytes())));
+    }
 }
 
 /// The JSON value in a file.
