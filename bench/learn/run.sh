@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Can what a world shows be learnt? A detector learns from 2,000 pictures of towns by day and is tested on scenes of other seeds, by day
 # and by night. Prints AP50 for cars of each training seed, and the spread.
-#   bench/learn/run.sh [SEEDS]             SEEDS: how many trainings (default 3), each about half an hour on two cores
-#   GUIDEWAY_BIN (default target/release/guideway), LEARN_WORKSPACE (default target/learn), LEARN_FRAMES (default 2000)
+#   bench/learn/run.sh [SEEDS]             SEEDS: how many trainings (default 3)
+#   GUIDEWAY_BIN (default target/release/guideway), LEARN_WORKSPACE (default target/learn),
+#   LEARN_FRAMES, LEARN_TEST: pictures to learn from (default 2000) and to test on, by day and by night each (default 400)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 guideway=${GUIDEWAY_BIN:-${CARGO_TARGET_DIR:-$root/target}/release/guideway}
 workspace=${LEARN_WORKSPACE:-$root/target/learn}
 frames=${LEARN_FRAMES:-2000}
+test=${LEARN_TEST:-400}
 seeds=${1:-3}
 [ -d "$workspace" ] || "$guideway" init "$workspace"
 run() { "$guideway" -w "$workspace" "$@"; }
@@ -19,8 +21,8 @@ made() {
         run world frames "$here/$2.toml" --seed "$3" --count "$4" --dataset "$1" --split "$5" --min-area 100
 }
 made day-train day 1 "$frames" train=0.95,val=0.05
-made day-test day 1001 400 test=1
-made night-test night 2001 400 test=1
+made day-test day 1001 "$test" test=1
+made night-test night 2001 "$test" test=1
 
 for ((seed = 0; seed < seeds; seed++)); do
     model=learn-$seed
