@@ -23,6 +23,9 @@ pub fn for_io(err: &std::io::Error) -> Option<String> {
         ErrorKind::NotADirectory => "a part of the path is a file, not a folder",
         ErrorKind::IsADirectory => "it is a folder; name a file",
         ErrorKind::AlreadyExists => "something of that name is there already; move it away or name another",
+        ErrorKind::InvalidData => {
+            "it holds something else than expected: check that it is the right file (text must be UTF-8)"
+        }
         ErrorKind::ReadOnlyFilesystem => "the disk is read-only: name a place on another one",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on the disk and run it again",
         ErrorKind::FileTooLarge => "the file may not grow any more: raise the limit (`ulimit -f`), or use another disk",

@@ -184,7 +184,7 @@ impl Hint for EvalError {
             }
             Self::MissingMasks { .. } => "evaluate boxes (`bbox`), or give masks on both sides",
             Self::Mismatch { .. } => "compare runs on the same ground truth, with the same parameters",
-            Self::Parameter { .. } => "start from `CocoParams::default()`",
+            Self::Parameter { .. } => "give a value in the range that the message names",
             Self::Format { .. } => {
                 "ground truth is one JSON object with `images`, `annotations` and `categories`; results are one JSON array"
             }

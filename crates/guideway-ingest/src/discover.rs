@@ -12,7 +12,7 @@ use guideway_schema::{Source, SourceError};
 use thiserror::Error;
 
 use crate::coco::{CocoOptions, CocoSource, Sniffed, sniff};
-use crate::files::{file_name, has_ending, list, not_this_format};
+use crate::files::{another_format, file_name, has_ending, list, not_this_format};
 use crate::kitti::{KittiObjectSource, KittiTrackingSource, looks_like_kitti_object, looks_like_kitti_tracking};
 use crate::mcap::McapSource;
 use crate::yolo::{YoloSource, is_yolo_yaml};
@@ -123,7 +123,7 @@ pub struct DiscoverOptions {
 /// that is two things at once needs a format.
 ///
 /// Errors: [`SourceError::NotThisFormat`] where nothing is found, naming what was looked for and what is there;
-/// [`SourceError::Io`] where the path cannot be read.
+/// [`SourceError::Io`] where the path cannot be read; that of the first recording that cannot be opened.
 pub fn discover(path: &Path, format: Option<Format>) -> Result<Vec<Box<dyn Source>>, SourceError> {
     discover_with(
         path,
@@ -131,11 +131,22 @@ pub fn discover(path: &Path, format: Option<Format>) -> Result<Vec<Box<dyn Sourc
             format,
             ..DiscoverOptions::default()
         },
-    )
+    )?
+    .into_iter()
+    .map(|found| found.opened)
+    .collect()
 }
 
-/// The same, with all options.
-pub fn discover_with(path: &Path, options: &DiscoverOptions) -> Result<Vec<Box<dyn Source>>, SourceError> {
+/// What was found at a path.
+pub struct Discovered {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The recording, or why it cannot be opened.
+    pub opened: Result<Box<dyn Source>, SourceError>,
+}
+
+/// The same, with all options. What cannot be opened stands among the rest, so that one bad file in a folder costs only itself.
+pub fn discover_with(path: &Path, options: &DiscoverOptions) -> Result<Vec<Discovered>, SourceError> {
     let metadata = std::fs::metadata(path).map_err(|source| SourceError::Io {
         path: path.to_owned(),
         source,
@@ -154,29 +165,38 @@ pub fn discover_with(path: &Path, options: &DiscoverOptions) -> Result<Vec<Box<d
         };
         vec![(format, path.to_owned())]
     };
-    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    let mut all = Vec::new();
     for (format, path) in found {
-        match format {
-            Format::Mcap => {
-                let source = McapSource::open(&path)?;
-                sources.push(Box::new(source.with_ground_truth(options.with_ground_truth)));
-            }
-            Format::KittiObject => sources.push(Box::new(KittiObjectSource::open(&path)?)),
-            Format::KittiTracking => {
-                for source in KittiTrackingSource::open_all(&path)? {
-                    sources.push(Box::new(source));
-                }
-            }
-            Format::Coco => {
-                let coco = CocoOptions {
-                    images: options.images.clone(),
-                };
-                sources.push(Box::new(CocoSource::open(&path, &coco)?));
-            }
-            Format::Yolo => sources.push(Box::new(YoloSource::open(&path)?)),
+        match open(format, &path, options) {
+            Ok(sources) => all.extend(sources.into_iter().map(|source| Discovered {
+                path: path.clone(),
+                opened: Ok(source),
+            })),
+            Err(err) => all.push(Discovered { path, opened: Err(err) }),
         }
     }
-    Ok(sources)
+    Ok(all)
+}
+
+fn open(format: Format, path: &Path, options: &DiscoverOptions) -> Result<Vec<Box<dyn Source>>, SourceError> {
+    Ok(match format {
+        Format::Mcap => {
+            let source = McapSource::open(path)?;
+            vec![Box::new(source.with_ground_truth(options.with_ground_truth))]
+        }
+        Format::KittiObject => vec![Box::new(KittiObjectSource::open(path)?)],
+        Format::KittiTracking => {
+            let sources = KittiTrackingSource::open_all(path)?;
+            sources.into_iter().map(|source| Box::new(source) as _).collect()
+        }
+        Format::Coco => {
+            let coco = CocoOptions {
+                images: options.images.clone(),
+            };
+            vec![Box::new(CocoSource::open(path, &coco)?)]
+        }
+        Format::Yolo => vec![Box::new(YoloSource::open(path)?)],
+    })
 }
 
 /// The first bytes of an MCAP file.
@@ -208,13 +228,15 @@ fn format_of_file(path: &Path) -> Result<Format, SourceError> {
         })?;
         return match sniff(file) {
             Sniffed::Instances => Ok(Format::Coco),
-            Sniffed::OtherCoco(kind) => Err(not_this_format(
+            Sniffed::OtherCoco(kind) => Err(another_format(
                 path,
                 format!("a COCO file, but not one of instances ({kind})"),
+                "give the file whose annotations have boxes, such as instances_val2017.json",
             )),
-            Sniffed::NotCoco => Err(not_this_format(
+            Sniffed::NotCoco => Err(another_format(
                 path,
                 "a JSON file that is not COCO instances: looked for images, annotations and categories",
+                "give a file with those three arrays, or a folder of logs or labels",
             )),
         };
     }
@@ -223,15 +245,17 @@ fn format_of_file(path: &Path) -> Result<Format, SourceError> {
         return Ok(Format::Yolo);
     }
     if starts_with(path, b"#ROSBAG V2.0")? {
-        return Err(not_this_format(
+        return Err(another_format(
             path,
-            "a ROS 1 bag; convert it to MCAP with `mcap convert`",
+            "a ROS 1 bag",
+            "convert it: `mcap convert drive.bag drive.mcap`",
         ));
     }
     if starts_with(path, b"SQLite format 3\0")? {
-        return Err(not_this_format(
+        return Err(another_format(
             path,
-            "a SQLite file; a ROS 2 bag in .db3 files is converted to MCAP with `ros2 bag convert`",
+            "a SQLite file, as older ROS 2 bags are",
+            "convert the bag to MCAP with `ros2 bag convert`",
         ));
     }
     let signs: Vec<&str> = Format::ALL.iter().map(|f| f.sign()).collect();
@@ -276,9 +300,10 @@ fn in_folder(folder: &Path, only: Option<Format>, depth: usize, seen: &mut Vec<S
                 format!("{format} ({first})")
             })
             .collect();
-        return Err(not_this_format(
+        return Err(another_format(
             folder,
             format!("several formats in one folder: {}", names.join(", ")),
+            "say which with --format, or name the files",
         ));
     }
     if let Some((format, paths)) = kinds.pop() {

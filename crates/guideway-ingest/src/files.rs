@@ -28,6 +28,16 @@ pub(crate) fn io_error(path: &Path, source: std::io::Error) -> SourceError {
 pub(crate) fn not_this_format(path: &Path, message: impl Into<String>) -> SourceError {
     SourceError::NotThisFormat {
         message: message.into(),
+        hint: None,
+        path: path.to_owned(),
+    }
+}
+
+/// A file of a format that is known and not read, with what to do about it.
+pub(crate) fn another_format(path: &Path, message: impl Into<String>, hint: impl Into<String>) -> SourceError {
+    SourceError::NotThisFormat {
+        message: message.into(),
+        hint: Some(hint.into()),
         path: path.to_owned(),
     }
 }

@@ -44,7 +44,7 @@ mod yolo;
 #[doc(hidden)]
 pub use coco::fuzz_coco;
 pub use coco::{CocoId, CocoOptions, CocoProblem, CocoSection, CocoSeen, CocoSource, stream_coco};
-pub use discover::{DiscoverOptions, Format, UnknownFormat, discover, discover_with};
+pub use discover::{DiscoverOptions, Discovered, Format, UnknownFormat, discover, discover_with};
 pub use kitti::{
     KittiCalibration, KittiLabel, KittiLabelError, KittiLabelLayout, KittiObjectSource, KittiOxts, KittiTrackingSource,
     VELODYNE_MEDIA_TYPE, parse_kitti_calibration, parse_kitti_label, parse_kitti_oxts,

@@ -75,6 +75,8 @@ pub enum SourceError {
     NotThisFormat {
         /// What was expected and what was found.
         message: String,
+        /// What to do about it, where more is known than that it is another format.
+        hint: Option<String>,
         /// The file.
         path: PathBuf,
     },
@@ -101,13 +103,13 @@ impl Hint for SourceError {
             Self::Io { source, .. } => {
                 for_io(source).or_else(|| Some("check the disk, and that the file can be read by other programs".to_owned()))
             }
-            Self::NotThisFormat { .. } => {
+            Self::NotThisFormat { hint, .. } => hint.clone().or_else(|| {
                 Some(
                     "name a file or folder of one format, and say which with --format mcap|kitti-object|kitti-tracking|coco|yolo if it \
                      is not found by looking"
                         .to_owned(),
                 )
-            }
+            }),
             Self::Unreadable { hint, .. } => hint.clone(),
             Self::Sink(_) => Some("`guideway doctor` says whether the workspace is whole".to_owned()),
         }

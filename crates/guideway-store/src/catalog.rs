@@ -47,7 +47,10 @@ impl Catalog {
             .max_connections(4)
             .connect_with(options)
             .await
-            .map_err(StoreError::catalog("open"))?;
+            .map_err(|source| StoreError::CatalogUnusable {
+                path: path.to_owned(),
+                source,
+            })?;
         Ok(Self {
             pool,
             path: path.to_owned(),

@@ -65,6 +65,14 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The catalog cannot be opened.
+    #[error("could not open the catalog {}", path.display())]
+    CatalogUnusable {
+        /// The catalog.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
     /// The catalog refused.
     #[error("could not {what} the catalog")]
     Catalog {
@@ -348,7 +356,7 @@ impl Hint for StoreError {
                     datafusion::error::DataFusionError::ResourcesExhausted(_)
                 ) =>
             {
-                Some("select fewer columns, aggregate earlier, or raise the query memory limit".to_owned())
+                Some("select fewer columns, aggregate earlier, or raise the setting `query_memory_mb`".to_owned())
             }
             Self::DatasetFrozen { .. } => {
                 Some("a frozen dataset never changes: choose another name for the new version".to_owned())
@@ -381,6 +389,11 @@ impl Hint for StoreError {
             Self::Io { source, .. } => {
                 for_io(source).or_else(|| Some("check the disk; `guideway doctor` says whether all is whole".to_owned()))
             }
+            Self::CatalogUnusable { .. } => Some(
+                "check that the disk has room and that the data folder can be written to; if the file is damaged, put it back from a \
+                 backup"
+                    .to_owned(),
+            ),
             Self::Catalog { .. } | Self::Migrate { .. } => Some(
                 "check that the disk has room and that the data folder can be written to; `guideway doctor` says whether all \
                  is whole"
@@ -389,10 +402,10 @@ impl Hint for StoreError {
             Self::Table { .. } | Self::Arrow { .. } | Self::WriterStopped { .. } => Some(
                 "nothing half-written is visible; check that the disk has room, and run `guideway doctor`".to_owned(),
             ),
-            Self::BadSample { .. } => Some("leave the frame out of the query, or ingest its recording again".to_owned()),
+            Self::BadSample { .. } => Some("let the query give each frame a split, leave the frame out, or ingest its recording again".to_owned()),
             Self::RowOutOfRange { .. } => Some("rows are counted from 0".to_owned()),
             Self::Json { .. } | Self::BadDataset { .. } => Some("`guideway doctor --deep` says what is damaged".to_owned()),
-            Self::Sql { .. } => Some("`guideway tables NAME` lists the columns of a table with their types".to_owned()),
+            Self::Sql { message, .. } => Some(crate::sql_error::remedy(message).to_owned()),
             Self::Rows(_) | Self::Thread { .. } | Self::NoRuntime { .. } => None,
         }
     }

@@ -124,6 +124,11 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 impl Store {
+    /// Refuses a name that no dataset can have.
+    pub fn check_dataset_name(&self, name: &str) -> Result<()> {
+        check_name(name)
+    }
+
     /// Begins to freeze a dataset. Takes the writer's lock.
     pub async fn begin_dataset(&self, spec: DatasetSpec) -> Result<DatasetWriter> {
         check_name(&spec.name)?;

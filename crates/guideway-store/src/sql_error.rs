@@ -56,9 +56,41 @@ fn other_error(message: &str, err: DataFusionError) -> StoreError {
             .trim()
             .trim_end_matches('.');
     }
+    // The engine's words for what is no single statement speak of its own interface.
+    if message.starts_with("No SQL statements were provided") {
+        return no_statement("it is empty");
+    }
+    if message.contains("only supports a single SQL statement") {
+        return no_statement("it holds more than one statement");
+    }
     StoreError::Sql {
         message: message.trim().replace('\n', " "),
         engine: Box::new(err),
+    }
+}
+
+fn no_statement(message: &str) -> StoreError {
+    StoreError::SqlSyntax {
+        message: message.to_owned(),
+        line: None,
+        column: None,
+    }
+}
+
+/// What to do about a query that the engine could not run, by what it says.
+pub(crate) fn remedy(message: &str) -> &'static str {
+    let message = message.to_lowercase();
+    let says = |part: &str| message.contains(part);
+    if says("ambiguous reference") {
+        "say whose column it is, as in labels.frame_id, or join with USING (…)"
+    } else if says("group by") {
+        "name the column in GROUP BY, or put it into an aggregate such as min(…)"
+    } else if says("divide by zero") {
+        "divide by nullif(…, 0): it gives NULL instead"
+    } else if says("invalid function") {
+        "SHOW FUNCTIONS lists the functions"
+    } else {
+        "`guideway tables NAME` lists the columns of a table with their types"
     }
 }
 

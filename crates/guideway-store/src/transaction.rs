@@ -226,7 +226,7 @@ impl Transaction {
             Ok(op_id)
         }
         .await;
-        let op_id = work.map_err(StoreError::catalog("write to"))?;
+        let op_id = work.map_err(|err| taken(&err, &rows).unwrap_or_else(|| StoreError::catalog("write to")(err)))?;
         Ok(CommitInfo {
             op_id,
             tables: changes
@@ -337,5 +337,19 @@ where
             .spawn_scoped(scope, || handle.block_on(future))
             .and_then(|thread| thread.join().map_err(|_panic| std::io::Error::other("it panicked")))
             .map_err(|source| StoreError::Thread { what, source })
+    })
+}
+
+/// Is the error that a name is taken? Two trainings under one name may end at the same time.
+fn taken(err: &sqlx::Error, rows: &[CatalogRow]) -> Option<StoreError> {
+    if !err.as_database_error()?.is_unique_violation() {
+        return None;
+    }
+    rows.iter().find_map(|row| match row {
+        CatalogRow::Model(model) => Some(StoreError::Exists {
+            what: "model",
+            name: model.name.clone(),
+        }),
+        _ => None,
     })
 }

@@ -163,8 +163,11 @@ impl Hint for TrainError {
             Self::DeviceNotBuilt { device } => Some(format!(
                 "build with `cargo build --release --features {device}`, or use `--device cpu`"
             )),
-            Self::DeviceUnknown { .. } => Some("leave it out to compute on the CPU".to_owned()),
-            Self::NoSamples { .. } => Some("check the split's name and that its images can be decoded".to_owned()),
+            Self::DeviceUnknown { .. } => Some("name one of these, or leave it out to compute on the CPU".to_owned()),
+            Self::NoSamples { .. } => Some(
+                "`guideway dataset show NAME` lists splits and classes; warnings name images that cannot be decoded"
+                    .to_owned(),
+            ),
             Self::ClassOutOfRange { .. } => {
                 Some("give the list of classes that the labels were indexed with".to_owned())
             }
@@ -174,6 +177,9 @@ impl Hint for TrainError {
             }
             Self::Weights { .. } | Self::WeightsMismatch { .. } | Self::Json { .. } => {
                 Some("the folder was changed or copied in part; train again or restore it".to_owned())
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some("a file of the model is gone: restore it, or train again under another name".to_owned())
             }
             Self::Io { source, .. } => for_io(source),
             Self::ConfigValue { .. } | Self::ConfigSyntax { .. } => {

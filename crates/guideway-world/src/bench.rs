@@ -169,12 +169,10 @@ const ALONE: u32 = 12;
 /// A rig without a camera and a lidar.
 #[expect(clippy::disallowed_methods, reason = "measuring time is what it is for")]
 pub fn bench(rig: &Rig, frames: u32, seed: Seed) -> Result<BenchReport, WorldError> {
-    let missing = |what: &str| WorldError::Rig {
+    let missing = |kind| WorldError::NoSensor {
         origin: "the rig".to_owned(),
-        sensor: what.to_owned(),
-        parameter: what.to_owned(),
-        value: "none".to_owned(),
-        problem: "the benchmark needs one camera and one lidar".to_owned(),
+        kind,
+        problem: "the benchmark needs one camera and one lidar",
     };
     let camera = rig.cameras.first().ok_or_else(|| missing("camera"))?;
     let lidar = rig.lidars.first().ok_or_else(|| missing("lidar"))?;

@@ -66,6 +66,18 @@ pub enum WorldError {
         origin: String,
         /// What is wrong.
         problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A rig without a sensor that is needed.
+    #[error("{origin} has no {kind}: {problem}")]
+    NoSensor {
+        /// The rig: built-in, or a file.
+        origin: String,
+        /// `camera`, `lidar`.
+        kind: &'static str,
+        /// What it is needed for.
+        problem: &'static str,
     },
     /// A picture that could not be labelled or encoded.
     #[error("a picture of {width}×{height} px: {problem}")]
@@ -89,19 +101,23 @@ pub enum WorldError {
     },
 }
 
+impl WorldError {
+    pub(crate) const RIG_HINT: &str = "`guideway world schema --rig` describes a rig file";
+    pub(crate) const ROAD_HINT: &str = "check the file with an OpenDRIVE viewer, or leave `road.opendrive` out";
+    pub(crate) const OUR_FAULT: &str = "this is a fault of guideway: please report it with the command and its files";
+}
+
 impl Hint for WorldError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Parameter { hint, .. } => hint
                 .clone()
                 .or_else(|| Some("`guideway world schema` lists every parameter with its unit and range".to_owned())),
-            Self::Rig { .. } => Some("`guideway world schema --rig` describes a rig file".to_owned()),
-            Self::OpenDrive { .. } => {
-                Some("check the file with an OpenDRIVE viewer, or leave `road.opendrive` out".to_owned())
-            }
+            Self::Rig { .. } | Self::NoSensor { .. } => Some(Self::RIG_HINT.to_owned()),
+            Self::OpenDrive { .. } => Some(Self::ROAD_HINT.to_owned()),
             Self::Picture { .. } => Some("set a smaller `width` and `height` for the camera in the rig".to_owned()),
             Self::Io { source, .. } => for_io(source),
-            Self::Syntax { .. } => Some("`guideway world sample` shows a complete file".to_owned()),
+            Self::Syntax { hint, .. } => Some((*hint).to_owned()),
             Self::Impossible { hint, .. } => Some(hint.clone()),
         }
     }

@@ -87,12 +87,10 @@ pub fn contact_sheet(
 fn tiles(config: &WorldConfig, folder: &Path, rig: &Rig, seed: Seed) -> Result<Tiles, WorldError> {
     let mut world = World::new(config.sample(seed)?, folder, seed)?;
     let Some(camera) = rig.cameras.first() else {
-        return Err(WorldError::Rig {
+        return Err(WorldError::NoSensor {
             origin: "the rig".to_owned(),
-            sensor: "camera".to_owned(),
-            parameter: "camera".to_owned(),
-            value: "none".to_owned(),
-            problem: "a preview shows pictures".to_owned(),
+            kind: "camera",
+            problem: "a preview shows pictures",
         });
     };
     let state = world.state_at(0.0);

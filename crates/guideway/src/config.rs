@@ -40,7 +40,7 @@ pub struct ConfigFile {
     pub user: Option<String>,
 }
 
-/// An environment variable that guideway reads.
+/// An environment variable of guideway's own.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct EnvVar {
     /// Its name.
@@ -49,7 +49,7 @@ pub struct EnvVar {
     pub meaning: &'static str,
 }
 
-/// Every environment variable that guideway reads.
+/// Every environment variable of guideway's own.
 pub const ENV_VARS: &[EnvVar] = &[
     EnvVar {
         name: "GUIDEWAY_WORKSPACE",
@@ -121,7 +121,12 @@ impl Settings {
     /// Reads the project file of a workspace, the user's file and the environment.
     pub fn load(workspace: &Path) -> Result<Self, Error> {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let user_file = env("GUIDEWAY_CONFIG").map(PathBuf::from).or_else(|| {
+        let named = env("GUIDEWAY_CONFIG").map(PathBuf::from);
+        if let Some(path) = named.as_ref().filter(|path| !path.exists()) {
+            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Error::io("read the settings (GUIDEWAY_CONFIG)", path, source));
+        }
+        let user_file = named.or_else(|| {
             env("XDG_CONFIG_HOME")
                 .map(PathBuf::from)
                 .or_else(|| env("HOME").map(|home| Path::new(&home).join(".config")))

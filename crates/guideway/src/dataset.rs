@@ -137,6 +137,19 @@ pub struct ExportReport {
     pub labels: u64,
 }
 
+impl FreezeOptions {
+    /// Refuses what makes no sense, whatever the frames.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.min_area >= 0.0 && self.min_area.is_finite() {
+            return Ok(());
+        }
+        Err(Error::usage(
+            format!("a least area of {} px²", self.min_area),
+            "give 0 or more, such as --min-area 64".to_owned(),
+        ))
+    }
+}
+
 /// A frame to freeze.
 struct Selected {
     frame_id: String,
@@ -155,21 +168,9 @@ impl Workspace {
         options: &FreezeOptions,
         reporter: &dyn Reporter,
     ) -> Result<DatasetSummary, Error> {
-        if !(options.min_area >= 0.0 && options.min_area.is_finite()) {
-            return Err(Error::usage(
-                format!("a least area of {} px²", options.min_area),
-                "give 0 or more, such as --min-area 64".to_owned(),
-            ));
-        }
+        options.check()?;
         let started = clock::now_ns();
         let selected = self.select(&options.sql, reporter)?;
-        if selected.is_empty() {
-            return Err(ErrorKind::NothingSelected {
-                message: "the query selects no frames".to_owned(),
-                hint: Some("try it with `guideway query`; it must yield the column frame_id".to_owned()),
-            }
-            .into());
-        }
         let splits = split_frames(&selected, options)?;
         let mut order: Vec<(String, String)> = selected
             .iter()
@@ -403,6 +404,24 @@ impl Workspace {
                 count: missing.len() as u64,
             });
         }
+        if selected.is_empty() {
+            let (message, hint) = if missing.is_empty() {
+                (
+                    "the query selects no frames",
+                    "try it with `guideway query`; it must yield ids of the table frames",
+                )
+            } else {
+                (
+                    "the query selects frames without their images alone",
+                    "put the images where the labels name them, or say where they are with --images, and ingest again",
+                )
+            };
+            return Err(ErrorKind::NothingSelected {
+                message: message.to_owned(),
+                hint: Some(hint.to_owned()),
+            }
+            .into());
+        }
         if let Some(pair) = selected.windows(2).find(|pair| pair[0].frame_id == pair[1].frame_id) {
             return Err(Error::usage(
                 format!("the query puts frame {} into two splits", pair[0].frame_id),
@@ -433,9 +452,13 @@ impl Workspace {
         }
         if let Some(missing) = wanted.iter().find(|class| !found.contains(*class)) {
             let names: Vec<&str> = found.iter().map(String::as_str).collect();
+            let hint = match names.as_slice() {
+                [] => "the selected frames have no labels at all: leave out --classes, or ingest labels".to_owned(),
+                names => format!("the classes there are {}", names.join(", ")),
+            };
             return Err(Error::usage(
                 format!("no selected frame has a label of class `{missing}`"),
-                format!("the classes there are {}", names.join(", ")),
+                hint,
             ));
         }
         Ok(wanted.iter().cloned().collect())

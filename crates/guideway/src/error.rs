@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 
 use guideway_core::hint::for_io;
 use guideway_core::{Hint, exit};
+use guideway_eval::EvalError;
+use guideway_ingest::media::MediaError;
+use guideway_ingest::write::WriteError;
 use guideway_schema::{SinkError, SourceError};
 use guideway_store::StoreError;
+use guideway_train::TrainError;
 use thiserror::Error as ThisError;
 
 /// An error of any use case.
@@ -38,6 +42,22 @@ pub enum ErrorKind {
     NoWorkspace {
         /// Where the search began.
         path: PathBuf,
+    },
+    /// No workspace in the folder that was named.
+    #[error("no workspace: {} holds no guideway.toml", path.display())]
+    NotAWorkspace {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file of extra class names is broken.
+    #[error("{message}\n  in the class names of {}", path.display())]
+    ClassNames {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+        /// What to do, where more is known.
+        hint: Option<String>,
     },
     /// A settings file is broken.
     #[error("{message}\n  in the settings file {}", path.display())]
@@ -82,9 +102,9 @@ pub enum ErrorKind {
         hint: String,
     },
     /// A name that is not in the workspace.
-    #[error("there is no {kind} `{name}`{}", if *kind == "schema" { "" } else { " in this workspace" })]
+    #[error("there is no {kind} `{name}` in this workspace")]
     NotFound {
-        /// `channel`, `table`, `schema`.
+        /// `channel`, `table`.
         kind: &'static str,
         /// What was asked for.
         name: String,
@@ -131,33 +151,41 @@ pub enum ErrorKind {
     Source(#[from] guideway_schema::SourceError),
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] guideway_store::StoreError),
+    Store(#[from] StoreError),
     /// Training or prediction failed.
     #[error(transparent)]
-    Train(#[from] guideway_train::TrainError),
+    Train(#[from] TrainError),
     /// A detector's file is wrong.
     #[error("{source}\n  in {}", path.display())]
     DetectorFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: guideway_train::TrainError,
+        source: TrainError,
     },
     /// Evaluation failed.
     #[error(transparent)]
-    Eval(#[from] guideway_eval::EvalError),
+    Eval(#[from] EvalError),
     /// Reading a log failed.
     #[error(transparent)]
     Log(#[from] guideway_ingest::mcap::McapError),
     /// Fetching media failed.
     #[error(transparent)]
-    Media(#[from] guideway_ingest::media::MediaError),
+    Media(#[from] MediaError),
     /// Writing another format failed.
     #[error(transparent)]
     Export(#[from] guideway_ingest::export::ExportError),
     /// Writing a log failed.
     #[error(transparent)]
-    LogWrite(#[from] guideway_ingest::write::WriteError),
+    LogWrite(#[from] WriteError),
+    /// A log could not be recorded.
+    #[error("could not record {}", path.display())]
+    Recording {
+        /// The log.
+        path: PathBuf,
+        /// Why.
+        source: WriteError,
+    },
     /// A world cannot be made.
     #[error(transparent)]
     World(#[from] guideway_world::WorldError),
@@ -177,17 +205,28 @@ macro_rules! from {
 from!(
     ErrorKind,
     guideway_schema::SourceError,
-    guideway_store::StoreError,
-    guideway_train::TrainError,
-    guideway_eval::EvalError,
+    StoreError,
+    TrainError,
+    EvalError,
     guideway_ingest::mcap::McapError,
-    guideway_ingest::media::MediaError,
+    MediaError,
     guideway_ingest::export::ExportError,
-    guideway_ingest::write::WriteError,
+    WriteError,
     guideway_world::WorldError,
 );
 
 impl Error {
+    /// Names the log whose writer failed.
+    pub(crate) fn of_recording(self, path: &Path) -> Self {
+        match *self.0 {
+            ErrorKind::LogWrite(source @ WriteError::Mcap { .. }) => Self(Box::new(ErrorKind::Recording {
+                path: path.to_owned(),
+                source,
+            })),
+            other => Self(Box::new(other)),
+        }
+    }
+
     /// What failed.
     pub fn kind(&self) -> &ErrorKind {
         &self.0
@@ -253,7 +292,10 @@ impl Error {
     /// The exit code of a command that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self.kind() {
-            ErrorKind::Usage { .. } | ErrorKind::World(guideway_world::WorldError::Parameter { .. }) => exit::USAGE,
+            ErrorKind::Usage { .. }
+            | ErrorKind::World(guideway_world::WorldError::Parameter { .. })
+            | ErrorKind::Store(StoreError::BadName { .. })
+            | ErrorKind::Eval(EvalError::Parameter { .. }) => exit::USAGE,
             ErrorKind::NothingSelected { .. } => exit::NOTHING_SELECTED,
             ErrorKind::Interrupted { .. } => exit::INTERRUPTED,
             _ => exit::FAILED,
@@ -264,10 +306,13 @@ impl Error {
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         match self.kind() {
-            ErrorKind::NoWorkspace { .. } => {
+            ErrorKind::NoWorkspace { .. } | ErrorKind::NotAWorkspace { .. } => {
                 Some("make one with `guideway init DIR`, or name one with --workspace DIR".to_owned())
             }
             ErrorKind::Config { .. } => Some("`guideway config show` lists the settings and their defaults".to_owned()),
+            ErrorKind::ClassNames { hint, .. } => hint.clone().or_else(|| {
+                Some("the file maps names to classes: `[datasets.yolo]` and below it `auto = \"car\"`".to_owned())
+            }),
             ErrorKind::Usage { hint, .. } | ErrorKind::NothingSelected { hint, .. } => hint.clone(),
             ErrorKind::NotFound { hint, .. } | ErrorKind::Failed { hint, .. } | ErrorKind::Interrupted { hint, .. } => {
                 Some(hint.clone())
@@ -284,6 +329,9 @@ impl Hint for Error {
                 _ => err.hint(),
             },
             ErrorKind::Store(err) => err.hint(),
+            ErrorKind::Train(TrainError::Source { source, .. } | TrainError::Evaluate { source, .. }) => {
+                hint_of(source.as_ref())
+            }
             ErrorKind::Train(err) => err.hint(),
             ErrorKind::DetectorFile { source, .. } => source.hint(),
             ErrorKind::Setting { .. } => Some("change it there, or remove it for the default".to_owned()),
@@ -291,7 +339,7 @@ impl Hint for Error {
             ErrorKind::Log(err) => err.hint(),
             ErrorKind::Media(err) => err.hint(),
             ErrorKind::Export(err) => err.hint(),
-            ErrorKind::LogWrite(err) => err.hint(),
+            ErrorKind::LogWrite(err) | ErrorKind::Recording { source: err, .. } => err.hint(),
             ErrorKind::World(err) => err.hint(),
             ErrorKind::Io { source, .. } => {
                 for_io(source).or_else(|| Some("check that the folder can be written to and has room".to_owned()))
@@ -300,4 +348,15 @@ impl Hint for Error {
             ErrorKind::Plot { .. } => None,
         }
     }
+}
+
+/// The hint of an error of ours that passed through a crate that does not know it.
+fn hint_of(err: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let ours = [
+        err.downcast_ref::<Error>().map(|err| err as &dyn Hint),
+        err.downcast_ref::<StoreError>().map(|err| err as _),
+        err.downcast_ref::<MediaError>().map(|err| err as _),
+        err.downcast_ref::<EvalError>().map(|err| err as _),
+    ];
+    ours.into_iter().flatten().next()?.hint()
 }

@@ -15,10 +15,11 @@ use guideway_train::Prediction;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::atomic::write_atomic;
 use crate::clock;
 use crate::dataset::dataset_node;
 use crate::error::Error;
-use crate::plot::{ConfusionPlot, LinePlot, Series, write_atomic};
+use crate::plot::{ConfusionPlot, LinePlot, Series};
 use crate::predict::is_query;
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};

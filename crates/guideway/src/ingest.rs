@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use guideway_core::uri::from_path;
 use guideway_core::{Hint as _, RecordingId, Reporter, Task, Warning};
 use guideway_ingest::{DiscoverOptions, Format, discover_with};
 use guideway_schema::{IngestSummary, RecordingRow, Rows, Sink, SinkError, Source, SourceError};
@@ -25,7 +26,7 @@ pub struct IngestOptions {
     pub images: Option<PathBuf>,
     /// Read again what is in the workspace already.
     pub force: bool,
-    /// Make labels, signals and frames of the ground truth that a log carries too. A log that was ingested without is read
+    /// Make labels and signals of the ground truth that a log carries too. A log that was ingested without is read
     /// again.
     pub with_ground_truth: bool,
 }
@@ -110,13 +111,18 @@ impl Workspace {
         for path in paths {
             let path = path.canonicalize().map_err(|source| Error::io("find", path, source))?;
             match discover_with(&path, &looking) {
-                Ok(found) => sources.extend(found),
-                Err(err) if paths.len() == 1 => return Err(err.into()),
-                Err(err) => {
-                    report
-                        .recordings
-                        .push(failed(guideway_core::uri::from_path(&path), "", &err.into()));
+                Ok(found) => {
+                    let alone = paths.len() == 1 && found.len() == 1;
+                    for found in found {
+                        match found.opened {
+                            Ok(source) => sources.push(source),
+                            Err(err) if alone => return Err(err.into()),
+                            Err(err) => report.recordings.push(failed(from_path(&found.path), "", &err.into())),
+                        }
+                    }
                 }
+                Err(err) if paths.len() == 1 => return Err(err.into()),
+                Err(err) => report.recordings.push(failed(from_path(&path), "", &err.into())),
             }
         }
         let total: u64 = sources.iter().map(|source| source.size_bytes()).sum();

@@ -1,6 +1,6 @@
 //! The open data engine for self-driving perception.
 //!
-//! This crate joins the parts into use cases; the command line and, later, the server are thin layers on it. Everything
+//! This crate joins the parts into use cases; the command line is a thin layer on it. Everything
 //! starts from a [`Workspace`]:
 //!
 //! | what | where |
@@ -28,6 +28,7 @@
 //! Calls block. Each writes at most one transaction at a time: a process killed in between leaves a whole workspace, and
 //! doing the same again goes on where it was.
 
+mod atomic;
 mod clock;
 mod config;
 mod dataset;
@@ -49,6 +50,7 @@ mod train;
 mod workspace;
 mod world;
 
+pub use atomic::{check_out, write_atomic};
 pub use config::{ConfigFile, ENV_VARS, EnvVar, NEW_PROJECT_FILE, PROJECT_FILE, Setting, Settings};
 pub use dataset::{ClassSummary, DatasetSummary, ExportFormat, ExportReport, FreezeOptions, GroupBy, SplitSummary};
 pub use docs::{schema, schemas};

@@ -1,7 +1,5 @@
 //! Plots as SVG: loss and metric curves, precision–recall, confusion.
 
-use std::path::Path;
-
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -193,13 +191,6 @@ impl ConfusionPlot {
         }
         root.present()
     }
-}
-
-/// Writes a document atomically: a reader sees the old file or the new one, never half of it.
-pub(crate) fn write_atomic(path: &Path, contents: &[u8]) -> Result<(), Error> {
-    let temporary = path.with_extension("partial");
-    std::fs::write(&temporary, contents).map_err(|source| Error::io("write", &temporary, source))?;
-    std::fs::rename(&temporary, path).map_err(|source| Error::io("rename", path, source))
 }
 
 /// Smallest and largest value with a margin; never empty.

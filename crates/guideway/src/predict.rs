@@ -194,6 +194,12 @@ impl Workspace {
         if is_query(on) {
             return self.query_target(on, reporter);
         }
+        if on.contains(char::is_whitespace) {
+            return Err(Error::usage(
+                format!("`{on}` is neither DATASET[:SPLIT] nor a query"),
+                "a query begins with SELECT or WITH; `guideway dataset ls` lists the datasets".to_owned(),
+            ));
+        }
         let (dataset, rows) = self.dataset_split(on)?;
         let split = on.split_once(':').map_or("", |(_, split)| split);
         let table = format!("datasets.\"{}\"", dataset.info().name);
@@ -236,7 +242,7 @@ impl Workspace {
         ))?;
         if frames.is_empty() {
             return Err(ErrorKind::NothingSelected {
-                message: "the query selects no camera frames".to_owned(),
+                message: "the query selects no camera frames that have an image".to_owned(),
                 hint: Some(
                     "try it with `guideway query`; it must yield the ids of frames whose modality is camera".to_owned(),
                 ),

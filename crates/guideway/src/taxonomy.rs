@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use guideway_core::Hint as _;
 use guideway_core::taxonomy::{Taxonomy, TaxonomyFile};
 
 use crate::error::{Error, ErrorKind};
@@ -16,19 +17,20 @@ impl ClassNames {
             return Ok(Self(None));
         };
         let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
-        let bad = |message: String| {
-            Error::from(ErrorKind::Config {
+        let bad = |message: String, hint| {
+            Error::from(ErrorKind::ClassNames {
                 path: path.to_owned(),
-                message,
+                message: message.trim_end().to_owned(),
+                hint,
             })
         };
         let file: TaxonomyFile = if path.extension().is_some_and(|extension| extension == "json") {
-            serde_json::from_str(&text).map_err(|err| bad(err.to_string()))?
+            serde_json::from_str(&text).map_err(|err| bad(err.to_string(), None))?
         } else {
-            toml::from_str(&text).map_err(|err| bad(err.to_string()))?
+            toml::from_str(&text).map_err(|err| bad(err.to_string(), None))?
         };
         let mut taxonomy = Taxonomy::builtin().clone();
-        taxonomy.extend(&file).map_err(|err| bad(err.to_string()))?;
+        taxonomy.extend(&file).map_err(|err| bad(err.to_string(), err.hint()))?;
         Ok(Self(Some(taxonomy)))
     }
 

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use guideway_core::{IdBuilder, Reporter, Warning};
 use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord};
-use guideway_train::{Detector, DetectorConfig, DeviceChoice, History, SampleSource as _, Training};
+use guideway_train::{Detector, DetectorConfig, DeviceChoice, History, SampleSource as _, TrainError, Training};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::atomic::write_atomic;
 use crate::clock;
 use crate::dataset::dataset_node;
 use crate::error::{Error, ErrorKind};
 use crate::evaluate::Truth;
-use crate::plot::{LinePlot, Series, write_atomic};
+use crate::plot::{LinePlot, Series};
 use crate::samples::DatasetSource;
 use crate::workspace::Workspace;
 
@@ -179,7 +180,12 @@ impl Workspace {
             Some(truth) => Ok(truth.ap50(predictions)?),
             None => Ok(0.0),
         };
-        let trained = guideway_train::train(&training, &mut evaluate, reporter)?;
+        let trained = guideway_train::train(&training, &mut evaluate, reporter).map_err(|err| match err {
+            TrainError::NoSamples { reason } => TrainError::NoSamples {
+                reason: format!("{reason}, in {}:{}", info.name, options.train_split),
+            },
+            other => other,
+        })?;
         if !trained.finished {
             let epochs = trained.history.epochs.len();
             return Err(Error::interrupted(
@@ -268,7 +274,19 @@ impl Workspace {
 
     /// The device asked for, or the setting's.
     pub(crate) fn device(&self, asked: Option<&str>) -> Result<DeviceChoice, Error> {
-        Ok(asked.unwrap_or(&self.settings().device).parse::<DeviceChoice>()?)
+        if let Some(asked) = asked {
+            return Ok(asked.parse()?);
+        }
+        let setting = self.settings();
+        setting.device.parse().map_err(|err: TrainError| {
+            let origin = setting.origins().get("device").map(|setting| setting.origin.clone());
+            ErrorKind::Setting {
+                key: "device".to_owned(),
+                message: err.to_string(),
+                origin: origin.unwrap_or_default(),
+            }
+            .into()
+        })
     }
 
     fn model_summary(&self, model: &ModelRecord) -> Result<ModelSummary, Error> {

@@ -43,7 +43,7 @@ impl Workspace {
     /// Opens the workspace in this folder.
     pub fn open(dir: &Path) -> Result<Self, Error> {
         if !dir.join(PROJECT_FILE).is_file() {
-            return Err(ErrorKind::NoWorkspace { path: dir.to_owned() }.into());
+            return Err(ErrorKind::NotAWorkspace { path: dir.to_owned() }.into());
         }
         let root = dir
             .canonicalize()

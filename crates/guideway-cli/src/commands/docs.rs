@@ -21,9 +21,8 @@ pub(crate) fn run(command: &DocsCommand) -> Result<Outcome, Error> {
         DocsCommand::Schemas => print((guideway::schemas().join("\n") + "\n").as_bytes()),
         DocsCommand::Schema { name } => {
             let schema = guideway::schema(name).ok_or_else(|| {
-                Error::not_found(
-                    "schema",
-                    name,
+                Error::usage(
+                    format!("there is no schema `{name}`"),
                     format!("the schemas are {}", guideway::schemas().join(", ")),
                 )
             })?;

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use guideway::core::{Reporter as _, Warning};
 use guideway::{
-    Error, FreezeOptions, GroupBy, RecordOptions, WorldFramesOptions, WorldSetup, world_bench, world_diversity,
-    world_preview, world_record, world_remake, world_schema_json,
+    Error, FreezeOptions, GroupBy, RecordOptions, WorldFramesOptions, WorldSetup, check_out, world_bench,
+    world_diversity, world_preview, world_record, world_remake, world_schema_json, write_atomic,
 };
 use serde_json::json;
 
@@ -126,28 +125,19 @@ fn frames(context: &Context, args: &FramesArgs) -> Result<Outcome, Error> {
 }
 
 fn remake(context: &Context, args: &RemakeArgs) -> Result<Outcome, Error> {
+    check_out(&args.out)?;
     let path = Path::new(&args.origin);
+    // Ids have neither dots nor folders.
+    let names_a_file = args.origin.contains(['.', '/']);
     let origin = if args.origin == "-" {
         std::io::read_to_string(std::io::stdin()).map_err(|err| Error::io("read", Path::new("standard input"), err))?
-    } else if path.is_file() {
+    } else if names_a_file || path.is_file() {
         std::fs::read_to_string(path).map_err(|err| Error::io("read", path, err))?
     } else {
         context.workspace()?.world_origin(&args.origin)?
     };
-    let made = world_remake(&origin, &args.origin)?;
-    std::fs::write(&args.out, &made.jpeg).map_err(|err| Error::io("write", &args.out, err))?;
-    let here = env!("CARGO_PKG_VERSION");
-    if made.version != here {
-        context.console.warn(Warning {
-            code: "other-version".to_owned(),
-            message: format!(
-                "made with guideway {}, made again with {here}: the bytes may differ",
-                made.version
-            ),
-            location: args.origin.clone(),
-            count: 1,
-        });
-    }
+    let made = world_remake(&origin, &args.origin, &context.console)?;
+    write_atomic(&args.out, &made.jpeg)?;
     let [width, height] = made.size;
     let answer =
         json!({ "path": args.out, "width": width, "height": height, "objects": made.objects, "version": made.version });
@@ -160,9 +150,10 @@ fn remake(context: &Context, args: &RemakeArgs) -> Result<Outcome, Error> {
 }
 
 fn report(context: &Context, args: &ReportArgs) -> Result<Outcome, Error> {
+    args.out.as_deref().map_or(Ok(()), check_out)?;
     let found = world_diversity(&read(&args.setup)?, args.setup.seed, args.count, &context.console)?;
     if let Some(path) = &args.out {
-        std::fs::write(path, found.to_svg()?).map_err(|err| Error::io("write", path, err))?;
+        write_atomic(path, found.to_svg()?.as_bytes())?;
     }
     let mut grid = Grid::new(&["class", "objects", "share"]);
     let total: u64 = found.classes.values().sum();

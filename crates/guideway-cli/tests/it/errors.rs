@@ -4,7 +4,7 @@ use crate::failures::check_doctor;
 use crate::support::{Bench, Run, TINY};
 
 /// Runs in the folder of a bench and compares with the snapshot of this name.
-fn check(bench: &Bench, name: &str, args: &[&str]) {
+pub(crate) fn check(bench: &Bench, name: &str, args: &[&str]) {
     compare(name, &args.join(" "), &bench.run(args));
 }
 

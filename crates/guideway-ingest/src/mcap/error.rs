@@ -6,12 +6,15 @@ use guideway_core::Hint;
 use guideway_core::hint::for_io;
 use thiserror::Error;
 
+/// How a log of any version begins.
+pub(crate) const OTHER_VERSION: &str = "89 4d 43 41 50";
+
 /// A log that cannot be read at all, or a place in it that cannot.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum McapError {
     /// The operating system refused.
-    #[error("could not read {length} bytes at offset {offset} of {}", path.display())]
+    #[error("could not {} {}", read_what(*offset, *length), path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -58,23 +61,33 @@ pub enum McapError {
     },
 }
 
+fn read_what(offset: u64, length: u64) -> String {
+    match length {
+        0 => "open".to_owned(),
+        _ => format!("read {length} bytes at offset {offset} of"),
+    }
+}
+
 impl Hint for McapError {
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some("logs stay where they were ingested from: put the file back, or ingest it from where it is now".to_owned())
+            }
             Self::Io { source, .. } => for_io(source),
             Self::Empty { .. } => Some("the recorder wrote nothing; copy the log again or leave it out".to_owned()),
-            Self::NotMcap { found, .. } if found.starts_with("89 4d 43 41 50") => {
+            Self::NotMcap { found, .. } if found.starts_with(OTHER_VERSION) => {
                 Some("it is an MCAP file of another version; convert it with the `mcap` tool".to_owned())
             }
             Self::NotMcap { .. } => Some(
-                "if it was a log when it was ingested, put that file back or ingest this one; else name its format with --format".to_owned(),
+                "the file is no longer the log that was ingested: put that file back, or ingest this one".to_owned(),
             ),
             Self::Damaged { .. } => {
                 Some("ingest the log again: the index may be older than the file, or the file is damaged".to_owned())
             }
             Self::NoSuchTopic { closest, .. } => Some(match closest {
                 Some(topic) => format!("did you mean `{topic}`?"),
-                None => "`guideway log channels RECORDING` lists the topics".to_owned(),
+                None => "`guideway log channels RECORDING` lists the topics; if this one is among them, the log was changed since: ingest it again".to_owned(),
             }),
         }
     }

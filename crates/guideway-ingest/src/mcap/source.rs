@@ -10,7 +10,7 @@ use guideway_core::{IdBuilder, RecordingId, Reporter, uri};
 use guideway_schema::{IngestSummary, Sink, Source, SourceError};
 
 use super::build::Builder;
-use super::error::{Damage, DamageKind, McapError};
+use super::error::{Damage, DamageKind, McapError, OTHER_VERSION};
 use super::file::LogFile;
 use super::scan::{Event, ScanOptions, Scanner};
 use super::summary;
@@ -79,6 +79,7 @@ impl McapSource {
         if files.is_empty() {
             return Err(SourceError::NotThisFormat {
                 message: "no bag folder with metadata.yaml and .mcap files".to_owned(),
+                hint: None,
                 path: path.to_owned(),
             });
         }
@@ -108,6 +109,7 @@ fn source_error(err: McapError) -> SourceError {
         McapError::Io { path, source, .. } => SourceError::Io { path, source },
         McapError::NotMcap { found, path } => SourceError::NotThisFormat {
             message: format!("not an MCAP file: it begins with {found}, expected 89 4d 43 41 50 30 0d 0a"),
+            hint: hint.filter(|_| found.starts_with(OTHER_VERSION)),
             path,
         },
         McapError::Empty { path } => SourceError::Unreadable {

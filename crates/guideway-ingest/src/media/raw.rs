@@ -48,7 +48,9 @@ impl Hint for RawImageError {
                 Some("debayer the camera's images before recording them, for example with image_proc".to_owned())
             }
             Self::Layout { .. } => Some("supported: rgb8, bgr8, rgba8, bgra8, mono8, mono16, yuyv, uyvy".to_owned()),
-            Self::Size { .. } | Self::Encode { .. } => None,
+            Self::Size { .. } | Self::Encode { .. } => {
+                Some("leave the frame out of the query, or record it again".to_owned())
+            }
         }
     }
 }

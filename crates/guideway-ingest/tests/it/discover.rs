@@ -85,8 +85,26 @@ fn options_without_a_format_look_like_discover() {
     let Some(root) = data("vehicles_openimages") else {
         return;
     };
-    let sources = discover_with(&root, &DiscoverOptions::default()).expect("a set");
-    assert_eq!(sources.iter().map(|s| s.format()).collect::<Vec<_>>(), ["yolo"]);
+    let found = discover_with(&root, &DiscoverOptions::default()).expect("a set");
+    let formats: Vec<_> = found
+        .iter()
+        .filter_map(|f| Some(f.opened.as_ref().ok()?.format()))
+        .collect();
+    assert_eq!(formats, ["yolo"]);
+}
+
+#[test]
+fn a_bad_file_in_a_folder_costs_only_itself() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("a.mcap"), b"").expect("written");
+    let whole = b"\x89MCAP0\r\n";
+    std::fs::write(dir.path().join("b.mcap"), whole).expect("written");
+    let found = discover_with(dir.path(), &DiscoverOptions::default()).expect("two logs");
+    let opened: Vec<_> = found
+        .iter()
+        .map(|f| (f.path.file_name().expect("a file").to_owned(), f.opened.is_ok()))
+        .collect();
+    assert_eq!(opened, [("a.mcap".into(), false), ("b.mcap".into(), true)]);
 }
 
 #[test]

@@ -98,7 +98,7 @@ async fn a_query_that_needs_too_much_memory_says_so() -> Outcome {
     };
     assert!(matches!(err, StoreError::Sql { .. }), "{err}");
     let text = explain(&err);
-    assert!(text.contains("query memory limit"), "{text}");
+    assert!(text.contains("`query_memory_mb`"), "{text}");
     Ok(())
 }
 

@@ -328,6 +328,7 @@ fn plot_error(err: &dyn std::error::Error) -> WorldError {
     WorldError::Syntax {
         origin: "diversity report".to_owned(),
         problem: err.to_string(),
+        hint: WorldError::OUR_FAULT,
     }
 }
 

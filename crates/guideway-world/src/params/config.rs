@@ -56,7 +56,8 @@ impl WorldConfig {
     pub fn parse(text: &str, origin: &str) -> Result<Self, WorldError> {
         let mut table: Table = toml::from_str(text).map_err(|err| WorldError::Syntax {
             origin: origin.to_owned(),
-            problem: err.to_string(),
+            problem: err.to_string().trim_end().to_owned(),
+            hint: "`guideway world sample` shows a complete file",
         })?;
         let rig = match table.remove("rig") {
             None => None,
@@ -153,6 +154,7 @@ impl WorldConfig {
         toml::to_string_pretty(params).map_err(|err| WorldError::Syntax {
             origin: "the program".to_owned(),
             problem: err.to_string(),
+            hint: WorldError::OUR_FAULT,
         })
     }
 
@@ -160,6 +162,7 @@ impl WorldConfig {
         WorldError::Syntax {
             origin: self.origin.clone(),
             problem: err.to_string(),
+            hint: WorldError::OUR_FAULT,
         }
     }
 

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use guideway_core::{IdBuilder, RecordingId, Reporter, Se3, uri};
 use guideway_schema::{FrameRow, IngestSummary, LabelRow, RecordingRow, Rows, SensorRow, Sink, Source, SourceError};
-use guideway_world::WorldError;
-use guideway_world::frames::Frame;
+use guideway_world::frames::{Frame, FrameSet};
 use guideway_world::labels::ObjectLabel;
+use guideway_world::object::ObjectClass;
 use guideway_world::sensors::rig::CameraSpec;
 use serde::Serialize;
 use serde_json::json;
 
 use super::WorldSetup;
+use crate::atomic::write_atomic;
 use crate::dataset::{DatasetSummary, FreezeOptions};
 use crate::error::Error;
 use crate::workspace::{Workspace, quote};
@@ -50,19 +51,6 @@ pub struct WorldFramesReport {
     pub dataset: DatasetSummary,
 }
 
-pub(super) fn first_camera(setup: &WorldSetup) -> Result<&CameraSpec, Error> {
-    setup.rig.cameras.first().ok_or_else(|| {
-        WorldError::Rig {
-            origin: "the rig".to_owned(),
-            sensor: "camera".to_owned(),
-            parameter: "camera".to_owned(),
-            value: "none".to_owned(),
-            problem: "frames are pictures".to_owned(),
-        }
-        .into()
-    })
-}
-
 impl Workspace {
     /// Makes independent frames of many scenes and freezes them as a dataset.
     ///
@@ -76,12 +64,25 @@ impl Workspace {
     ) -> Result<WorldFramesReport, Error> {
         if options.count == 0 {
             return Err(Error::usage(
-                "no frames",
+                "0 frames were asked for",
                 "ask for at least one: --count 100".to_owned(),
             ));
         }
-        let per_scene = options.per_scene.max(1);
-        setup.warn_of_roads(options.seed, options.count.div_ceil(per_scene), reporter)?;
+        // Before hours of work: what freezing would refuse.
+        self.store().check_dataset_name(&options.dataset)?;
+        options.freeze.check()?;
+        let known = ObjectClass::ALL.map(ObjectClass::name);
+        if let Some(class) = options
+            .freeze
+            .classes
+            .iter()
+            .find(|class| !known.contains(&class.as_str()))
+        {
+            return Err(Error::usage(
+                format!("worlds have no class `{class}`"),
+                format!("the classes are {}", known.join(", ")),
+            ));
+        }
         let name: String = options
             .dataset
             .chars()
@@ -94,15 +95,16 @@ impl Workspace {
             })
             .collect();
         let folder = self.root().join("worlds").join(name);
-        std::fs::create_dir_all(&folder).map_err(|err| Error::io("create", &folder, err))?;
         let mut source = Frames {
             setup,
             seed: options.seed,
             count: options.count,
-            per_scene,
+            per_scene: options.per_scene.max(1),
             folder: folder.clone(),
             failure: None,
         };
+        setup.warn_of_roads(options.seed, source.set()?.scenes(), reporter)?;
+        std::fs::create_dir_all(&folder).map_err(|err| Error::io("create", &folder, err))?;
         let recording = self.ingest_source(&mut source, reporter);
         if let Some(err) = source.failure {
             return Err(err);
@@ -140,6 +142,10 @@ struct Frames<'s> {
 }
 
 impl Frames<'_> {
+    fn set(&self) -> Result<FrameSet<'_>, Error> {
+        self.setup.frame_set(self.seed, self.count, self.per_scene)
+    }
+
     fn id(&self) -> Result<RecordingId, Error> {
         let rig = self.setup.rig.to_toml()?;
         let mut id = IdBuilder::new("recording")
@@ -149,7 +155,7 @@ impl Frames<'_> {
             .int(self.seed as i64)
             .int(i64::from(self.count))
             .int(i64::from(self.per_scene));
-        for scene in 0..u64::from(self.count.div_ceil(self.per_scene)) {
+        for scene in 0..self.set()?.scenes() {
             id = id.text(&self.setup.sample_toml(self.seed, scene)?);
         }
         Ok(id.finish())
@@ -157,8 +163,8 @@ impl Frames<'_> {
 
     fn make(&self, sink: &mut dyn Sink, reporter: &dyn Reporter) -> Result<IngestSummary, Error> {
         let recording_id = self.id()?.into_string();
-        let camera = first_camera(self.setup)?;
-        let sensor = sensor_row(&recording_id, camera);
+        let set = self.set()?;
+        let sensor = sensor_row(&recording_id, set.camera);
         let sensor_id = sensor.sensor_id.clone();
         push(sink, vec![sensor])?;
         let task = reporter.begin("Making frames", Some(u64::from(self.count)), "frames");
@@ -166,12 +172,11 @@ impl Frames<'_> {
         let mut digest = blake3::Hasher::new();
         let mut bytes = 0;
         let (mut frames, mut labels) = (Vec::new(), Vec::new());
-        let set = self.setup.frame_set(camera, self.seed, self.count, self.per_scene);
         for frame in set.frames() {
             let frame = frame?;
             let index = frame.index;
             let file = self.folder.join(format!("{index:06}.jpg"));
-            write(&file, &frame.reading.jpeg)?;
+            write_atomic(&file, &frame.reading.jpeg)?;
             digest.update(&frame.reading.jpeg);
             bytes += frame.reading.jpeg.len() as i64;
             let row = frame_row(&recording_id, &sensor_id, &file, &frame)?;
@@ -262,10 +267,6 @@ where
         return Ok(());
     }
     sink.push(rows).map_err(|err| SourceError::from(err).into())
-}
-
-fn write(file: &Path, bytes: &[u8]) -> Result<(), Error> {
-    std::fs::write(file, bytes).map_err(|err| Error::io("write", file, err))
 }
 
 fn sensor_row(recording_id: &str, camera: &CameraSpec) -> SensorRow {

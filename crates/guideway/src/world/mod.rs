@@ -9,15 +9,14 @@ use std::path::{Path, PathBuf};
 
 use guideway_core::{Reporter, Warning};
 use guideway_ingest::write::{LogWriter, WriteOptions};
-use guideway_world::Seed;
 use guideway_world::drive::Drive;
 use guideway_world::frames::FrameSet;
 use guideway_world::labels::DiversityReport;
 use guideway_world::params::{SceneParams, WorldConfig, world_schema};
 use guideway_world::road::RoadNetwork;
 use guideway_world::sensors::Rig;
-use guideway_world::sensors::rig::CameraSpec;
 use guideway_world::world::World;
+use guideway_world::{Seed, WorldError};
 use serde::Serialize;
 
 pub use frames::{WorldFramesOptions, WorldFramesReport};
@@ -25,6 +24,7 @@ pub use guideway_world::bench::{BenchReport, Stage as BenchStage};
 pub use remake::{Remade, world_remake};
 
 use self::log::{DriveFacts, Scribe};
+use crate::atomic::{check_out, write_atomic};
 use crate::error::Error;
 
 /// Seconds from 1970 to the beginning of the year in which worlds play, 2026.
@@ -36,6 +36,8 @@ pub struct WorldSetup {
     config: WorldConfig,
     folder: PathBuf,
     rig: Rig,
+    /// The rig's file, or the name of a built-in one.
+    rig_origin: String,
 }
 
 impl WorldSetup {
@@ -46,12 +48,17 @@ impl WorldSetup {
             Some(path) => WorldConfig::read(path)?,
             None => WorldConfig::default(),
         };
-        let rig = match (rig, config.rig()) {
-            (Some(name), _) => read_rig(name, Path::new(""))?,
-            (None, Some(name)) => read_rig(name, &folder)?,
-            (None, None) => Rig::builtin("default")?,
+        let (rig, rig_origin) = match (rig, config.rig()) {
+            (Some(name), _) => read_rig(name, Path::new(""), "--rig")?,
+            (None, Some(name)) => read_rig(name, &folder, config.origin())?,
+            (None, None) => read_rig("default", Path::new(""), "the program")?,
         };
-        Ok(Self { config, folder, rig })
+        Ok(Self {
+            config,
+            folder,
+            rig,
+            rig_origin,
+        })
     }
 
     /// The rig.
@@ -70,10 +77,10 @@ impl WorldSetup {
     }
 
     /// Warns of what is passed over in the OpenDRIVE files of these scenes, once for each file.
-    fn warn_of_roads(&self, seed: u64, scenes: u32, reporter: &dyn Reporter) -> Result<(), Error> {
+    fn warn_of_roads(&self, seed: u64, scenes: u64, reporter: &dyn Reporter) -> Result<(), Error> {
         let mut files = BTreeSet::new();
         for scene in 0..scenes {
-            let params = self.sample(seed, u64::from(scene))?;
+            let params = self.sample(seed, scene)?;
             let Some(file) = params.road.opendrive.as_ref().map(|file| self.folder.join(file)) else {
                 continue;
             };
@@ -94,15 +101,24 @@ impl WorldSetup {
         Ok(())
     }
 
-    fn frame_set<'a>(&'a self, camera: &'a CameraSpec, seed: u64, count: u32, per_scene: u32) -> FrameSet<'a> {
-        FrameSet {
+    fn needs<T>(&self, sensor: Option<T>, kind: &'static str, problem: &'static str) -> Result<T, Error> {
+        sensor.ok_or_else(|| {
+            let origin = self.rig_origin.clone();
+            WorldError::NoSensor { origin, kind, problem }.into()
+        })
+    }
+
+    /// Frames of the rig's first camera.
+    fn frame_set(&self, seed: u64, count: u32, per_scene: u32) -> Result<FrameSet<'_>, Error> {
+        let camera = self.needs(self.rig.cameras.first(), "camera", "frames are pictures")?;
+        Ok(FrameSet {
             config: &self.config,
             folder: &self.folder,
             camera,
             seed: Seed::new(seed),
             count: u64::from(count),
             per_scene: u64::from(per_scene),
-        }
+        })
     }
 }
 
@@ -110,17 +126,25 @@ fn scene_seed(seed: u64, scene: u64) -> Seed {
     FrameSet::scene_seed(Seed::new(seed), scene)
 }
 
-fn read_rig(name: &str, folder: &Path) -> Result<Rig, Error> {
+/// A rig and where it comes from; `named_by` is what names it.
+fn read_rig(name: &str, folder: &Path, named_by: &str) -> Result<(Rig, String), Error> {
     if Rig::BUILTIN.contains(&name) {
-        return Ok(Rig::builtin(name)?);
+        return Ok((Rig::builtin(name)?, format!("the rig `{name}`")));
     }
     let path = folder.join(name);
     if !path.exists() {
-        // Says which names there are.
-        return Ok(Rig::builtin(name)?);
+        return Err(Error::usage(
+            format!(
+                "{named_by}: there is no rig `{name}`: no file {}, and built in are {}",
+                path.display(),
+                Rig::BUILTIN.join(", ")
+            ),
+            "`guideway world schema --rig` describes a rig file".to_owned(),
+        ));
     }
     let text = std::fs::read_to_string(&path).map_err(|err| Error::io("read", &path, err))?;
-    Ok(Rig::parse(&text, &path.display().to_string())?)
+    let origin = path.display().to_string();
+    Ok((Rig::parse(&text, &origin)?, origin))
 }
 
 /// The JSON schema of a configuration, or of a rig.
@@ -136,19 +160,24 @@ pub fn world_preview(
     out: &Path,
     reporter: &dyn Reporter,
 ) -> Result<[u32; 2], Error> {
-    setup.warn_of_roads(seed, scenes, reporter)?;
+    setup.needs(setup.rig.cameras.first(), "camera", "a preview shows pictures")?;
+    check_out(out)?;
+    setup.warn_of_roads(seed, u64::from(scenes), reporter)?;
     let sheet =
         guideway_world::preview::contact_sheet(&setup.config, &setup.folder, &setup.rig, Seed::new(seed), scenes)?;
     let mut png = std::io::Cursor::new(Vec::new());
     sheet
         .write_to(&mut png, image::ImageFormat::Png)
         .map_err(|err| Error::corrupt(out.display().to_string(), err))?;
-    std::fs::write(out, png.into_inner()).map_err(|err| Error::io("write", out, err))?;
+    write_atomic(out, &png.into_inner())?;
     Ok([sheet.width(), sheet.height()])
 }
 
 /// Measures how fast worlds are made and seen.
 pub fn world_bench(setup: &WorldSetup, seed: u64, frames: u32) -> Result<BenchReport, Error> {
+    let needed = "the benchmark needs a camera and a lidar";
+    setup.needs(setup.rig.cameras.first(), "camera", needed)?;
+    setup.needs(setup.rig.lidars.first(), "lidar", needed)?;
     Ok(guideway_world::bench::bench(&setup.rig, frames, Seed::new(seed))?)
 }
 
@@ -159,11 +188,11 @@ pub fn world_diversity(
     frames: u32,
     reporter: &dyn Reporter,
 ) -> Result<DiversityReport, Error> {
-    let camera = frames::first_camera(setup)?;
-    setup.warn_of_roads(seed, frames.div_ceil(2), reporter)?;
+    let set = setup.frame_set(seed, frames, 2)?;
+    setup.warn_of_roads(seed, set.scenes(), reporter)?;
     let task = reporter.begin("Sampling", Some(u64::from(frames)), "frames");
     let mut report = DiversityReport::default();
-    for frame in setup.frame_set(camera, seed, frames, 2).frames() {
+    for frame in set.frames() {
         let frame = frame?;
         report.add(&frame.origin.params, &frame.reading.frame, &frame.reading.labels);
         task.advance(1);
@@ -225,7 +254,7 @@ pub fn world_record(
             "ask for at least one drive of more than 0 s".to_owned(),
         ));
     }
-    setup.warn_of_roads(options.seed, options.drives, reporter)?;
+    setup.warn_of_roads(options.seed, u64::from(options.drives), reporter)?;
     std::fs::create_dir_all(&options.out).map_err(|err| Error::io("create", &options.out, err))?;
     let task = reporter.begin(
         "Recording",
@@ -253,7 +282,8 @@ pub fn world_record(
         if log.existed {
             task.advance((options.seconds * 10.0).round() as u64);
         } else {
-            let counts = record_one(setup, params, seed, options, &log.path, task.as_ref())?;
+            let counts = record_one(setup, params, seed, options, &log.path, task.as_ref())
+                .map_err(|err| err.of_recording(&log.path))?;
             (log.frames, log.labels) = (counts.frames, counts.labels);
         }
         log.bytes = std::fs::metadata(&log.path)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use guideway_core::{Reporter, Warning};
 use guideway_schema::FrameRow;
 use guideway_store::NodeKind;
 use guideway_world::picture::FrameOrigin;
@@ -25,8 +26,8 @@ pub struct Remade {
 
 /// Makes a picture again from its origin: the JSON of a [`FrameOrigin`], or something that holds one, such as a frame's attributes or
 /// what `log cat` prints of `/ground_truth/CAMERA/scene` (of several messages, the first). A relative `road.opendrive` is looked for
-/// from the current folder.
-pub fn world_remake(origin: &str, place: &str) -> Result<Remade, Error> {
+/// from the current folder. An origin of another version is warned of.
+pub fn world_remake(origin: &str, place: &str, reporter: &dyn Reporter) -> Result<Remade, Error> {
     let read = || {
         let mut at: Value = serde_json::from_str(origin)?;
         loop {
@@ -42,6 +43,18 @@ pub fn world_remake(origin: &str, place: &str) -> Result<Remade, Error> {
         }
     };
     let origin = read().map_err(|err| no_origin(place, &err.to_string()))?;
+    let here = env!("CARGO_PKG_VERSION");
+    if origin.version != here {
+        reporter.warn(Warning {
+            code: "other-version".to_owned(),
+            message: format!(
+                "made with guideway {}, made again with {here}: the bytes may differ",
+                origin.version
+            ),
+            location: place.to_owned(),
+            count: 1,
+        });
+    }
     let reading = origin.remake(Path::new(""))?;
     Ok(Remade {
         size: [reading.frame.width, reading.frame.height],

@@ -168,8 +168,11 @@ fn discovery_hands_the_wish_on() {
             with_ground_truth,
             ..DiscoverOptions::default()
         };
-        let mut sources = discover_with(&path, &options).unwrap();
-        let summary = sources[0]
+        let mut found = discover_with(&path, &options).unwrap();
+        let summary = found
+            .remove(0)
+            .opened
+            .unwrap()
             .read(&mut Collected::default(), &guideway_core::Silent)
             .unwrap();
         assert_eq!(summary.labels, labels);

@@ -53,6 +53,7 @@ impl RoadNetwork {
             return Err(WorldError::Syntax {
                 origin: path.display().to_string(),
                 problem: format!("a file of {size} bytes; the most that is read is {LARGEST}"),
+                hint: "cut the part that is needed out of the network",
             });
         }
         let bytes = std::fs::read(path).map_err(io)?;
@@ -71,6 +72,7 @@ pub fn parse_opendrive(
     let document = roxmltree::Document::parse(text).map_err(|err| WorldError::Syntax {
         origin: format!("{}:{}", path.display(), err.pos().row),
         problem: format!("not well-formed XML: {err}"),
+        hint: WorldError::ROAD_HINT,
     })?;
     let source = Source {
         document: &document,

@@ -31,6 +31,7 @@ pub(super) fn syntax(err: &toml::de::Error, origin: &str) -> WorldError {
     WorldError::Syntax {
         origin: origin.to_owned(),
         problem: format!("not a rig file: {}", err.to_string().trim_end()),
+        hint: WorldError::RIG_HINT,
     }
 }
 
@@ -67,6 +68,7 @@ pub(super) fn ranges(rig: &Rig, origin: &str) -> Result<(), WorldError> {
     let value = serde_json::to_value(rig).map_err(|err| WorldError::Syntax {
         origin: origin.to_owned(),
         problem: err.to_string(),
+        hint: WorldError::OUR_FAULT,
     })?;
     let Some(kinds) = value.as_object() else {
         return Ok(());

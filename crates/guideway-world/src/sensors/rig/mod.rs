@@ -108,6 +108,7 @@ impl Rig {
                         "no rig is named `{name}`: built in are {}; a file is given by its path",
                         Self::BUILTIN.join(", ")
                     ),
+                    hint: WorldError::RIG_HINT,
                 });
             }
         };
@@ -122,6 +123,7 @@ impl Rig {
         toml::to_string(self).map_err(|err| WorldError::Syntax {
             origin: "rig".to_owned(),
             problem: err.to_string(),
+            hint: WorldError::OUR_FAULT,
         })
     }
 
