@@ -4,7 +4,7 @@
 #   make test     every check and test
 #
 # Always the release profile, always the whole workspace: cargo compiles a dependency once for each profile and each set
-# of features asked of it, and the engines take half an hour. `PKG="guideway-core guideway-eval"` narrows build, test and
+# of features asked of it, and the engines take over half an hour. `PKG="guideway-core guideway-eval"` narrows build, test and
 # lint to light crates while working on them.
 
 SHELL := /bin/bash

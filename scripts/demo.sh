@@ -54,8 +54,8 @@ else
   run world record "$configs/fleet.toml" --seed 1 --drives 16 --seconds 6 --out logs
   # The labels travel in the logs as ground truth: here they play the labellers.
   run ingest logs --with-ground-truth
-  # What covers less than 100 px² is neither learnt nor counted.
-  least=(--min-area 100)
+  # What covers less than 400 px² is neither learnt nor counted.
+  least=(--min-area 400)
 fi
 
 run log ls
