@@ -192,8 +192,11 @@ impl Detector {
                 .map(|bytes| (path.clone(), bytes))
                 .map_err(TrainError::io("read", path))
         };
-        let (_, config) = read(CONFIG)?;
-        let config = DetectorConfig::from_toml(&String::from_utf8_lossy(&config))?;
+        let (path, config) = read(CONFIG)?;
+        let config = DetectorConfig::from_toml(&String::from_utf8_lossy(&config)).map_err(|source| {
+            let source = Box::new(source);
+            TrainError::ModelConfig { path, source }
+        })?;
         let (path, classes) = read(CLASSES)?;
         let classes: Vec<String> =
             serde_json::from_slice(&classes).map_err(|source| TrainError::Json { path, source })?;

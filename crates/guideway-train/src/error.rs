@@ -121,6 +121,15 @@ pub enum TrainError {
         /// What differs.
         what: &'static str,
     },
+    /// The configuration in a model folder is damaged.
+    #[error("{} is no detector's configuration", path.display())]
+    ModelConfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Self>,
+    },
     /// A JSON file of a model folder is damaged.
     #[error("{} is not valid JSON", path.display())]
     Json {
@@ -175,8 +184,8 @@ impl Hint for TrainError {
             Self::CheckpointMismatch { .. } => {
                 Some("train into another folder, or delete the checkpoint to start again".to_owned())
             }
-            Self::Weights { .. } | Self::WeightsMismatch { .. } | Self::Json { .. } => {
-                Some("the folder was changed or copied in part; train again or restore it".to_owned())
+            Self::Weights { .. } | Self::WeightsMismatch { .. } | Self::Json { .. } | Self::ModelConfig { .. } => {
+                Some("the file was changed or copied in part: restore it, or train again under another name".to_owned())
             }
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some("a file of the model is gone: restore it, or train again under another name".to_owned())

@@ -91,10 +91,16 @@ impl Workspace {
             source,
         };
         let mut detector = DetectorConfig::from_toml(&text).map_err(wrong)?;
+        detector.validate().map_err(wrong)?;
         if let Some(seed) = options.seed {
+            if i64::try_from(seed).is_err() {
+                return Err(Error::usage(
+                    format!("the seed is {seed}"),
+                    format!("give one of at most {}", i64::MAX),
+                ));
+            }
             detector.train.seed = seed;
         }
-        detector.validate().map_err(wrong)?;
         let device = self.device(options.device.as_deref())?;
         let dataset = self.block_on(self.store().dataset(&options.dataset))?;
         let info = dataset.info().clone();

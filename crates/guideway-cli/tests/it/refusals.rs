@@ -219,6 +219,17 @@ fn models_that_cannot_be() {
     let run = report["run_id"].as_str().unwrap();
     let diff = bench.run(&ws(&["eval", "diff", run, run, "--resamples", "0"]));
     compare("eval_diff_no_resamples", "-w ws eval diff RUN RUN --resamples 0", &diff);
+    let large = ws(&[
+        "train",
+        "tiny.toml",
+        "--dataset",
+        "d",
+        "--name",
+        "n",
+        "--seed",
+        "18446744073709551615",
+    ]);
+    check(&bench, "train_seed_too_large", &large);
     let predict = |on: &'static str| ws(&["predict", "m", "--on", on]);
     check(&bench, "predict_misspelt_query", &predict("selct frame_id from frames"));
     fs::remove_file(bench.path("squares/images/train/000.png")).unwrap();
@@ -235,6 +246,54 @@ fn models_that_cannot_be() {
     bench.run(&ws(&cut));
     let run = bench.run(&ws(&["train", "tiny.toml", "--dataset", "cut"]));
     compare("train_no_image_decodes", "-w ws train tiny.toml --dataset cut", &run);
+}
+
+#[test]
+fn models_that_were_damaged() {
+    let bench = Bench::with_images();
+    let split = ["--split", "train=0.5,val=0.5"];
+    bench.ws(&[&["dataset", "freeze", "d", "--from", ALL][..], &split].concat());
+    bench.write("tiny.toml", &TINY.replace("epochs = 3", "epochs = 1"));
+    let model = bench.ws_json(&["train", "tiny.toml", "--dataset", "d", "--name", "m"]);
+    let folder = model["model"]["path"].as_str().unwrap();
+    let predict = ws(&["predict", "m", "--on", "d:val"]);
+    for (name, file) in [
+        ("predict_config_broken", "config.toml"),
+        ("predict_classes_broken", "classes.json"),
+    ] {
+        let path = format!("{folder}/model/{file}");
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, "{junk").unwrap();
+        check(&bench, name, &predict);
+        fs::write(&path, whole).unwrap();
+    }
+    bench.ok(&predict);
+}
+
+#[test]
+fn logs_that_hold_less_than_is_asked_for() {
+    let bench = Bench::with_workspace();
+    bench.drive("monday/drive.mcap", 10);
+    bench.drive("tuesday/drive.mcap", 11);
+    bench.ws(&["ingest", "monday", "tuesday"]);
+    let ids = bench.ws_json(&["log", "ls"]);
+    let id = ids[0]["recording_id"].as_str().unwrap().to_owned();
+    let cat = |rest: &[&str]| bench.run(&ws(&[&["log", "cat", &id], rest].concat()));
+    compare("log_misspelt_topic", "-w ws log cat ID /gsp", &cat(&["/gsp"]));
+    compare(
+        "log_no_message_then",
+        "-w ws log cat ID /gps --from 0 --to 1",
+        &cat(&["/gps", "--from", "0", "--to", "1"]),
+    );
+    let by_query = "SELECT frame_id, CASE WHEN sequence < 5 THEN 'train' ELSE 'val' END AS split FROM frames WHERE modality = 'camera'";
+    check(
+        &bench,
+        "freeze_straddles_twice",
+        &ws(&["dataset", "freeze", "d", "--from", by_query]),
+    );
+    let mut command = bench.command(&ws(&["tables"]));
+    let run = bench.finish(command.env("GUIDEWAY_OUTPUT_FORMAT", "xml").output().unwrap());
+    compare("output_format_of_environment", "-w ws tables", &run);
 }
 
 #[test]

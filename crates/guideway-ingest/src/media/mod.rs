@@ -112,6 +112,9 @@ impl Hint for MediaError {
             }
             Self::Log { source, .. } => source.hint(),
             Self::Raw { source, .. } => source.hint(),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
+                Some("leave the frame out of the query".to_owned())
+            }
             Self::Io { source, .. } => for_io(source),
             Self::UnknownChannel { .. } | Self::Decode { .. } => {
                 Some("the log differs from what was ingested: ingest it again with --force".to_owned())
@@ -261,7 +264,7 @@ fn from_file(frame: &FrameRow, path: &Path) -> Result<Media, MediaError> {
     let size = std::fs::metadata(path).map_err(io)?.len();
     if size > MAX_FILE_BYTES {
         let message = format!("the file has {size} bytes, more than the limit of {MAX_FILE_BYTES}");
-        return Err(io(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message)));
+        return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, message)));
     }
     let bytes = std::fs::read(path).map_err(io)?;
     let image = image_size(&bytes);
