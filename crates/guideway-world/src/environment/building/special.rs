@@ -323,7 +323,11 @@ pub(super) fn construction_site(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut
     let (w, d) = (spec.size.x, spec.size.y);
     let storeys = spec.storeys.clamp(2, 12);
     let floor = 3.1;
-    let (nx, ny) = ((w / 5.0).ceil().max(1.0) as u32, (d / 6.0).ceil().max(1.0) as u32);
+    // Few are seen along the sides, so deep sites have wide spans there.
+    let (nx, ny) = (
+        (w / 5.0).ceil().max(1.0) as u32,
+        (d / 6.0).ceil().clamp(1.0, 3.0) as u32,
+    );
     mesh.cuboid(
         concrete,
         Vec3::new(w / 2.0, d / 2.0, -spec.plinth / 2.0 + 0.05),
