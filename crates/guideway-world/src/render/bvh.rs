@@ -46,18 +46,6 @@ impl Tri {
     }
 }
 
-/// Triangles of a leaf, at most.
-const LEAF: u32 = 4;
-
-fn triangles(corners: &[[Vec3; 3]]) -> Vec<Triangle> {
-    let triangle = |[a, b, c]: &[Vec3; 3]| Triangle {
-        v0: (*a).into(),
-        v1: (*b).into(),
-        v2: (*c).into(),
-    };
-    corners.iter().map(triangle).collect()
-}
-
 /// How deep a tree may be: obvhs's own stack holds 96.
 pub(crate) const STACK: usize = 96;
 
@@ -84,17 +72,21 @@ impl Tree {
     }
 
     fn build(corners: &[[Vec3; 3]], pre_split: bool) -> Self {
+        let triangles: Vec<Triangle> = corners
+            .iter()
+            .map(|[a, b, c]| Triangle {
+                v0: (*a).into(),
+                v1: (*b).into(),
+                v2: (*c).into(),
+            })
+            .collect();
         let config = BvhBuildParams {
             pre_split,
-            max_prims_per_leaf: LEAF,
+            max_prims_per_leaf: 4,
             ..BvhBuildParams::medium_build()
         };
-        let tree = build_bvh2_from_tris(&triangles(corners), config, &mut std::time::Duration::default());
-        Self::of_corners(&tree, corners)
-    }
-
-    fn of_corners(tree: &Bvh2, corners: &[[Vec3; 3]]) -> Self {
-        Self::from_obvhs(tree).unwrap_or_else(|| {
+        let tree = build_bvh2_from_tris(&triangles, config, &mut std::time::Duration::default());
+        Self::from_obvhs(&tree).unwrap_or_else(|| {
             let bounds = |i: u32| {
                 let tri = Tri::new(corners[i as usize]);
                 (tri.low(), tri.high())
