@@ -7,14 +7,22 @@ use guideway_core::hint::for_io;
 use thiserror::Error;
 
 /// How a log of any version begins.
-pub(crate) const OTHER_VERSION: &str = "89 4d 43 41 50";
+pub(crate) const ANY_VERSION: &str = "89 4d 43 41 50";
 
 /// A log that cannot be read at all, or a place in it that cannot.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum McapError {
+    /// The file cannot be opened.
+    #[error("could not open {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The operating system refused.
-    #[error("could not {} {}", read_what(*offset, *length), path.display())]
+    #[error("could not read {length} bytes at offset {offset} of {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -61,22 +69,15 @@ pub enum McapError {
     },
 }
 
-fn read_what(offset: u64, length: u64) -> String {
-    match length {
-        0 => "open".to_owned(),
-        _ => format!("read {length} bytes at offset {offset} of"),
-    }
-}
-
 impl Hint for McapError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            Self::Open { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some("logs stay where they were ingested from: put the file back, or ingest it from where it is now".to_owned())
             }
-            Self::Io { source, .. } => for_io(source),
+            Self::Open { source, .. } | Self::Io { source, .. } => for_io(source),
             Self::Empty { .. } => Some("the recorder wrote nothing; copy the log again or leave it out".to_owned()),
-            Self::NotMcap { found, .. } if found.starts_with(OTHER_VERSION) => {
+            Self::NotMcap { found, .. } if found.starts_with(ANY_VERSION) => {
                 Some("it is an MCAP file of another version; convert it with the `mcap` tool".to_owned())
             }
             Self::NotMcap { .. } => Some(

@@ -28,10 +28,8 @@ pub struct LogFile {
 impl LogFile {
     /// Opens a file and checks that it begins as an MCAP file does.
     pub fn open(path: &Path) -> Result<Self, McapError> {
-        let io = |source| McapError::Io {
+        let io = |source| McapError::Open {
             path: path.to_owned(),
-            offset: 0,
-            length: 0,
             source,
         };
         let file = File::open(path).map_err(io)?;

@@ -10,7 +10,7 @@ use guideway_core::{IdBuilder, RecordingId, Reporter, uri};
 use guideway_schema::{IngestSummary, Sink, Source, SourceError};
 
 use super::build::Builder;
-use super::error::{Damage, DamageKind, McapError, OTHER_VERSION};
+use super::error::{ANY_VERSION, Damage, DamageKind, McapError};
 use super::file::LogFile;
 use super::scan::{Event, ScanOptions, Scanner};
 use super::summary;
@@ -106,10 +106,10 @@ fn source_error(err: McapError) -> SourceError {
     use guideway_core::Hint as _;
     let hint = err.hint();
     match err {
-        McapError::Io { path, source, .. } => SourceError::Io { path, source },
+        McapError::Open { path, source } | McapError::Io { path, source, .. } => SourceError::Io { path, source },
         McapError::NotMcap { found, path } => SourceError::NotThisFormat {
             message: format!("not an MCAP file: it begins with {found}, expected 89 4d 43 41 50 30 0d 0a"),
-            hint: hint.filter(|_| found.starts_with(OTHER_VERSION)),
+            hint: hint.filter(|_| found.starts_with(ANY_VERSION)),
             path,
         },
         McapError::Empty { path } => SourceError::Unreadable {

@@ -65,6 +65,18 @@ pub enum MediaError {
         /// Why.
         source: std::io::Error,
     },
+    /// The file is larger than what is read at once.
+    #[error("the media of frame `{frame}` have {size} bytes, at most {limit} are read: {}", path.display())]
+    TooLarge {
+        /// The frame's name.
+        frame: String,
+        /// The file.
+        path: PathBuf,
+        /// Its size, bytes.
+        size: u64,
+        /// The most that is read, bytes.
+        limit: u64,
+    },
     /// The log could not be read.
     #[error("could not read frame `{frame}`")]
     Log {
@@ -112,9 +124,7 @@ impl Hint for MediaError {
             }
             Self::Log { source, .. } => source.hint(),
             Self::Raw { source, .. } => source.hint(),
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
-                Some("leave the frame out of the query".to_owned())
-            }
+            Self::TooLarge { .. } => Some("leave the frame out of the query".to_owned()),
             Self::Io { source, .. } => for_io(source),
             Self::UnknownChannel { .. } | Self::Decode { .. } => {
                 Some("the log differs from what was ingested: ingest it again with --force".to_owned())
@@ -263,8 +273,12 @@ fn from_file(frame: &FrameRow, path: &Path) -> Result<Media, MediaError> {
     };
     let size = std::fs::metadata(path).map_err(io)?.len();
     if size > MAX_FILE_BYTES {
-        let message = format!("the file has {size} bytes, more than the limit of {MAX_FILE_BYTES}");
-        return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, message)));
+        return Err(MediaError::TooLarge {
+            frame: frame.name.clone(),
+            path: path.to_owned(),
+            size,
+            limit: MAX_FILE_BYTES,
+        });
     }
     let bytes = std::fs::read(path).map_err(io)?;
     let image = image_size(&bytes);
