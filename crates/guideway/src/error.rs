@@ -219,7 +219,7 @@ impl Error {
     /// Names the log whose writer failed.
     pub(crate) fn of_recording(self, path: &Path) -> Self {
         match *self.0 {
-            ErrorKind::LogWrite(source @ WriteError::Mcap { .. }) => Self(Box::new(ErrorKind::Recording {
+            ErrorKind::LogWrite(source) => Self(Box::new(ErrorKind::Recording {
                 path: path.to_owned(),
                 source,
             })),

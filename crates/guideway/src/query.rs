@@ -170,6 +170,9 @@ fn flat(batch: &RecordBatch) -> Result<RecordBatch, Error> {
 fn output(err: ArrowError) -> Error {
     match err {
         ArrowError::IoError(_, source) => Error::output(source),
-        other => Error::output(std::io::Error::other(other)),
+        other => Error::failed(
+            format!("the result cannot be printed in this format: {other}"),
+            "cast the column, as in CAST(x AS VARCHAR), or print it with --output-format text",
+        ),
     }
 }

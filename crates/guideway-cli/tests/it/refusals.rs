@@ -1,6 +1,7 @@
 //! More ways to go wrong: files that are not what they seem, things that were moved away, values from other places.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use guideway_ingest::schemas::foxglove::RawImage;
 use guideway_ingest::write::{LogWriter, WriteOptions};
@@ -51,6 +52,17 @@ fn files_that_are_not_what_they_seem() {
     check(&bench, "ingest_several_formats", &ws(&["ingest", "both"]));
     bench.write("texts/notes.txt", "these are notes\n");
     check(&bench, "ingest_folder_of_texts", &ws(&["ingest", "texts"]));
+    check(
+        &bench,
+        "ingest_kitti_from_a_file",
+        &ws(&["ingest", "texts/notes.txt", "--format", "kitti-object"]),
+    );
+    bench.drive("drive.mcap", 1);
+    check(
+        &bench,
+        "ingest_one_of_two",
+        &ws(&["ingest", "texts/notes.txt", "drive.mcap"]),
+    );
     fs::create_dir_all(bench.path("kt/label_02")).unwrap();
     check(&bench, "ingest_kitti_without_sequences", &ws(&["ingest", "kt"]));
 }
@@ -91,6 +103,20 @@ fn queries_that_cannot_run() {
         drop(fs::remove_file(bench.path(&format!("ws/data/catalog.sqlite{rest}"))));
     }
     check(&bench, "catalog_overwritten", &ws(&["tables"]));
+}
+
+#[test]
+fn queries_that_are_too_much() {
+    let bench = Bench::with_images();
+    check(
+        &bench,
+        "query_not_printable_as_json",
+        &["-w", "ws", "--output-format", "json", "query", "SELECT MAP([1], [2])"],
+    );
+    bench.write("ws/guideway.toml", "query_memory_mb = 64\n");
+    let large = "(SELECT repeat('x', 1000000) || i AS s FROM (SELECT unnest(range(1, 300)) AS i))";
+    let sql = format!("SELECT count(*) FROM {large} a JOIN {large} b ON a.s = b.s");
+    check(&bench, "query_out_of_memory", &ws(&["query", &sql]));
 }
 
 #[test]
@@ -182,17 +208,46 @@ fn datasets_that_cannot_be() {
 fn a_dataset_that_was_moved_away() {
     let bench = Bench::with_images();
     bench.ws(&["dataset", "freeze", "d", "--from", ALL]);
+    // The table engine's own words hold places in its sources.
+    let say = |name: &str, args: &[&str]| {
+        let run = bench.run(&ws(args));
+        let said: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with("  cause: "))
+            .collect();
+        insta::assert_snapshot!(name, format!("exit code: {}\n{}", run.code, said.join("\n")));
+    };
     let datasets = bench.path("ws/data/datasets");
     let folder = fs::read_dir(&datasets).unwrap().next().unwrap().unwrap().path();
+    let lance = walk(&folder).into_iter().find(|p| p.ends_with("data")).unwrap();
+    for file in fs::read_dir(lance).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    say(
+        "export_samples_gone",
+        &["dataset", "export", "d", "--to", "coco", "out"],
+    );
+    say(
+        "export_table_gone",
+        &["dataset", "export", "d", "--to", "parquet", "out2"],
+    );
     fs::remove_dir_all(folder).unwrap();
-    let run = bench.run(&ws(&["dataset", "show", "d"]));
-    // The table engine's own words hold places in its sources.
-    let said: Vec<&str> = run
-        .stderr
-        .lines()
-        .filter(|line| !line.starts_with("  cause: "))
-        .collect();
-    insta::assert_snapshot!("dataset_gone", format!("exit code: {}\n{}", run.code, said.join("\n")));
+    say("dataset_gone", &["dataset", "show", "d"]);
+}
+
+/// The folders below one.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(walk(&path));
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
 }
 
 #[test]
@@ -246,6 +301,13 @@ fn models_that_cannot_be() {
     bench.run(&ws(&cut));
     let run = bench.run(&ws(&["train", "tiny.toml", "--dataset", "cut"]));
     compare("train_no_image_decodes", "-w ws train tiny.toml --dataset cut", &run);
+    // The folder of that training is the one without a model.
+    let folders = fs::read_dir(bench.path("ws/data/models")).unwrap();
+    let mut folders = folders.map(|folder| folder.unwrap().path());
+    let begun = folders.find(|folder| !folder.join("model").exists()).unwrap();
+    fs::write(begun.join("checkpoint.safetensors"), "junk").unwrap();
+    let again = ws(&["train", "tiny.toml", "--dataset", "cut"]);
+    check(&bench, "train_checkpoint_broken", &again);
 }
 
 #[test]
@@ -268,6 +330,17 @@ fn models_that_were_damaged() {
         fs::write(&path, whole).unwrap();
     }
     bench.ok(&predict);
+    let report = bench.ws_json(&["eval", "run", "m", "--on", "d:val"]);
+    let run = report["run_id"].as_str().unwrap();
+    fs::remove_file(bench.path(&format!("ws/data/runs/{run}/report.json"))).unwrap();
+    let shown = bench.run(&ws(&["eval", "show", run]));
+    compare("eval_report_gone", "-w ws eval show RUN", &shown);
+    fs::remove_file(format!("{folder}/history.json")).unwrap();
+    check(
+        &bench,
+        "train_history_gone",
+        &ws(&["train", "tiny.toml", "--dataset", "d", "--name", "m"]),
+    );
 }
 
 #[test]

@@ -101,16 +101,24 @@ impl WorldSetup {
         Ok(())
     }
 
-    fn needs<T>(&self, sensor: Option<T>, kind: &'static str, problem: &'static str) -> Result<T, Error> {
-        sensor.ok_or_else(|| {
-            let origin = self.rig_origin.clone();
-            WorldError::NoSensor { origin, kind, problem }.into()
-        })
+    /// An error of a world's, with the rig that it is about.
+    fn named(&self, err: WorldError) -> Error {
+        match err {
+            WorldError::NoSensor { kind, problem, .. } => {
+                let origin = self.rig_origin.clone();
+                WorldError::NoSensor { origin, kind, problem }.into()
+            }
+            other => other.into(),
+        }
     }
 
     /// Frames of the rig's first camera.
     fn frame_set(&self, seed: u64, count: u32, per_scene: u32) -> Result<FrameSet<'_>, Error> {
-        let camera = self.needs(self.rig.cameras.first(), "camera", "frames are pictures")?;
+        let camera = self.rig.cameras.first().ok_or_else(|| WorldError::NoSensor {
+            origin: self.rig_origin.clone(),
+            kind: "camera",
+            problem: "frames are pictures",
+        })?;
         Ok(FrameSet {
             config: &self.config,
             folder: &self.folder,
@@ -160,11 +168,11 @@ pub fn world_preview(
     out: &Path,
     reporter: &dyn Reporter,
 ) -> Result<[u32; 2], Error> {
-    setup.needs(setup.rig.cameras.first(), "camera", "a preview shows pictures")?;
     check_out(out)?;
     setup.warn_of_roads(seed, u64::from(scenes), reporter)?;
     let sheet =
-        guideway_world::preview::contact_sheet(&setup.config, &setup.folder, &setup.rig, Seed::new(seed), scenes)?;
+        guideway_world::preview::contact_sheet(&setup.config, &setup.folder, &setup.rig, Seed::new(seed), scenes)
+            .map_err(|err| setup.named(err))?;
     let mut png = std::io::Cursor::new(Vec::new());
     sheet
         .write_to(&mut png, image::ImageFormat::Png)
@@ -175,10 +183,7 @@ pub fn world_preview(
 
 /// Measures how fast worlds are made and seen.
 pub fn world_bench(setup: &WorldSetup, seed: u64, frames: u32) -> Result<BenchReport, Error> {
-    let needed = "the benchmark needs a camera and a lidar";
-    setup.needs(setup.rig.cameras.first(), "camera", needed)?;
-    setup.needs(setup.rig.lidars.first(), "lidar", needed)?;
-    Ok(guideway_world::bench::bench(&setup.rig, frames, Seed::new(seed))?)
+    guideway_world::bench::bench(&setup.rig, frames, Seed::new(seed)).map_err(|err| setup.named(err))
 }
 
 /// Counts what a configuration gives over many frames.
