@@ -6,7 +6,7 @@
     reason = "counted loops over arrays are what the compiler turns into vector instructions"
 )]
 
-use std::ops::{Add, BitAnd, BitOr, Mul, Sub};
+use std::ops::{Add, AddAssign, BitAnd, BitOr, Mul, Neg, Not, Sub};
 
 use glam::Vec3;
 
@@ -95,6 +95,35 @@ impl F8 {
     #[inline(always)]
     pub(crate) fn gt(self, b: Self) -> M8 {
         self.compare(b, |x, y| x > y)
+    }
+
+    #[inline(always)]
+    pub(crate) fn clamp(self, low: f32, high: f32) -> Self {
+        self.max(Self::splat(low)).min(Self::splat(high))
+    }
+
+    #[inline(always)]
+    pub(crate) fn abs(self) -> Self {
+        let mut out = [0.0; LANES];
+        for i in 0..LANES {
+            out[i] = self.0[i].abs();
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    pub(crate) fn sqrt(self) -> Self {
+        let mut out = [0.0; LANES];
+        for i in 0..LANES {
+            out[i] = self.0[i].sqrt();
+        }
+        Self(out)
+    }
+
+    /// From this where `t` is 0 to `b` where it is 1.
+    #[inline(always)]
+    pub(crate) fn lerp(self, b: Self, t: Self) -> Self {
+        self + (b - self) * t
     }
 
     /// The smallest lane.
@@ -186,6 +215,33 @@ impl Mul for F8 {
     }
 }
 
+impl Add<f32> for F8 {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, b: f32) -> Self {
+        self + Self::splat(b)
+    }
+}
+
+impl AddAssign for F8 {
+    #[inline(always)]
+    fn add_assign(&mut self, b: Self) {
+        *self = *self + b;
+    }
+}
+
+impl Neg for F8 {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        let mut out = [0.0; LANES];
+        for i in 0..LANES {
+            out[i] = -self.0[i];
+        }
+        Self(out)
+    }
+}
+
 impl Mul<f32> for F8 {
     type Output = Self;
     #[inline(always)]
@@ -201,6 +257,18 @@ impl BitAnd for M8 {
         let mut out = [0; LANES];
         for i in 0..LANES {
             out[i] = self.0[i] & b.0[i];
+        }
+        Self(out)
+    }
+}
+
+impl Not for M8 {
+    type Output = Self;
+    #[inline(always)]
+    fn not(self) -> Self {
+        let mut out = [0; LANES];
+        for i in 0..LANES {
+            out[i] = !self.0[i];
         }
         Self(out)
     }
@@ -266,6 +334,52 @@ impl V8 {
     }
 
     #[inline(always)]
+    pub(crate) fn length(&self) -> F8 {
+        self.dot(self).sqrt()
+    }
+
+    /// `a` where yes, `b` where no.
+    #[inline(always)]
+    pub(crate) fn pick(mask: M8, a: &Self, b: &Self) -> Self {
+        Self {
+            x: mask.pick(a.x, b.x),
+            y: mask.pick(a.y, b.y),
+            z: mask.pick(a.z, b.z),
+        }
+    }
+
+    /// From `a` where `t` is 0 to `b` where it is 1.
+    #[inline(always)]
+    pub(crate) fn between(a: Vec3, b: Vec3, t: F8) -> Self {
+        let step = b - a;
+        Self {
+            x: t * step.x + a.x,
+            y: t * step.y + a.y,
+            z: t * step.z + a.z,
+        }
+    }
+
+    /// From this where `t` is 0 to `b` where it is 1.
+    #[inline(always)]
+    pub(crate) fn lerp(&self, b: &Self, t: F8) -> Self {
+        Self {
+            x: self.x.lerp(b.x, t),
+            y: self.y.lerp(b.y, t),
+            z: self.z.lerp(b.z, t),
+        }
+    }
+
+    /// This vector, longer by each lane's factor.
+    #[inline(always)]
+    pub(crate) fn of(v: Vec3, factor: F8) -> Self {
+        Self {
+            x: factor * v.x,
+            y: factor * v.y,
+            z: factor * v.z,
+        }
+    }
+
+    #[inline(always)]
     pub(crate) fn cross(&self, b: &Self) -> Self {
         Self {
             x: self.y * b.z - self.z * b.y,
@@ -295,6 +409,50 @@ impl Sub for V8 {
             x: self.x - b.x,
             y: self.y - b.y,
             z: self.z - b.z,
+        }
+    }
+}
+
+impl Mul for V8 {
+    type Output = Self;
+    /// Component by component.
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        Self {
+            x: self.x * b.x,
+            y: self.y * b.y,
+            z: self.z * b.z,
+        }
+    }
+}
+
+impl Mul<F8> for V8 {
+    type Output = Self;
+    #[inline(always)]
+    fn mul(self, b: F8) -> Self {
+        Self {
+            x: self.x * b,
+            y: self.y * b,
+            z: self.z * b,
+        }
+    }
+}
+
+impl AddAssign for V8 {
+    #[inline(always)]
+    fn add_assign(&mut self, b: Self) {
+        *self = *self + b;
+    }
+}
+
+impl Neg for V8 {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self {
+            x: -self.x,
+            y: -self.y,
+            z: -self.z,
         }
     }
 }

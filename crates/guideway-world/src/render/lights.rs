@@ -110,12 +110,13 @@ impl Lit {
         ego: [F8::ZERO; GROUPS],
     };
 
-    pub(crate) fn at(&self, group: usize, lane: usize) -> Vec3 {
-        Vec3::new(
-            self.red[group].0[lane],
-            self.green[group].0[lane],
-            self.blue[group].0[lane],
-        )
+    #[inline(always)]
+    pub(crate) fn at(&self, group: usize) -> V8 {
+        V8 {
+            x: self.red[group],
+            y: self.green[group],
+            z: self.blue[group],
+        }
     }
 }
 
@@ -173,11 +174,11 @@ impl Light {
             }
             // Rough ground scatters some light also where it is met edge on.
             let diffuse = reach * (facing * 0.92 + F8::splat(0.08));
-            out.red[group] = out.red[group] + diffuse * self.intensity.x;
-            out.green[group] = out.green[group] + diffuse * self.intensity.y;
-            out.blue[group] = out.blue[group] + diffuse * self.intensity.z;
+            out.red[group] += diffuse * self.intensity.x;
+            out.green[group] += diffuse * self.intensity.y;
+            out.blue[group] += diffuse * self.intensity.z;
             if self.ego {
-                out.ego[group] = out.ego[group] + reach * luminance(self.intensity);
+                out.ego[group] += reach * luminance(self.intensity);
             }
         }
     }

@@ -28,9 +28,11 @@ mod sky;
 mod sun;
 #[cfg(test)]
 mod tests;
+mod texture;
 mod tiles;
 mod trace;
 mod weather;
+mod wide;
 
 use glam::Vec3;
 use guideway_core::{Camera, Se3};

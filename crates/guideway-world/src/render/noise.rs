@@ -1,5 +1,6 @@
 //! Smooth noise from a table that is the same everywhere.
 
+use super::lanes::{F8, LANES, each};
 use super::maths::{mix, unit};
 
 /// Side of the table.
@@ -8,14 +9,20 @@ const SIDE: usize = 256;
 /// Value noise on a lattice, 0 to 1, repeating after 256 steps.
 #[derive(Debug)]
 pub(crate) struct Noise {
-    table: Vec<f32>,
+    table: Box<[f32; SIDE * SIDE]>,
 }
 
 impl Noise {
+    #[expect(
+        clippy::large_stack_arrays,
+        reason = "once for each renderer, and a stack has megabytes"
+    )]
     pub(crate) fn new() -> Self {
-        Self {
-            table: (0..SIDE * SIDE).map(|i| unit(mix(i as u32 + 1))).collect(),
+        let mut table = Box::new([0.0; SIDE * SIDE]);
+        for (i, value) in table.iter_mut().enumerate() {
+            *value = unit(mix(i as u32 + 1));
         }
+        Self { table }
     }
 
     #[inline(always)]
@@ -36,29 +43,51 @@ impl Noise {
         low + (high - low) * sy
     }
 
-    /// Noise in space: slices of the plane, shifted.
+    /// The same at eight places.
     #[inline(always)]
-    pub(crate) fn space(&self, x: f32, y: f32, z: f32) -> f32 {
-        let iz = floor(z);
-        let fz = z - iz as f32;
-        let sz = fz * fz * (3.0 - 2.0 * fz);
-        let shift = |k: i32| ((k & 255).wrapping_mul(37)) as f32;
-        let a = self.plane(x + shift(iz), y + 0.5 * shift(iz));
-        let next = iz.wrapping_add(1);
-        let b = self.plane(x + shift(next), y + 0.5 * shift(next));
-        a + (b - a) * sz
+    pub(crate) fn planes(&self, x: F8, y: F8) -> F8 {
+        let (low_x, low_y) = (x.floor(), y.floor());
+        let (dx, dy) = (x - low_x, y - low_y);
+        let (sx, sy) = (dx * dx * (dx * -2.0 + 3.0), dy * dy * (dy * -2.0 + 3.0));
+        let (column, row) = (low_x.whole_bits(), low_y.whole_bits());
+        let (mut a, mut b, mut c, mut d) = (F8::ZERO, F8::ZERO, F8::ZERO, F8::ZERO);
+        for i in 0..LANES {
+            let (left, right) = (column[i] & 255, (column[i] + 1) & 255);
+            let (here, above) = ((row[i] & 255) << 8, ((row[i] + 1) & 255) << 8);
+            a.0[i] = self.table[(here | left) as usize];
+            b.0[i] = self.table[(here | right) as usize];
+            c.0[i] = self.table[(above | left) as usize];
+            d.0[i] = self.table[(above | right) as usize];
+        }
+        a.lerp(b, sx).lerp(c.lerp(d, sx), sy)
     }
 
-    /// The value of a lattice cell.
+    /// Noise in space at eight places: slices of the plane, shifted.
     #[inline(always)]
-    pub(crate) fn cell(&self, x: i32, y: i32) -> f32 {
-        self.at(x, y)
+    pub(crate) fn space(&self, x: F8, y: F8, z: F8) -> F8 {
+        let low = z.floor();
+        let dz = z - low;
+        let sz = dz * dz * (dz * -2.0 + 3.0);
+        let slice = low.whole_bits();
+        let here = F8(each!(|i| ((slice[i] & 255) * 37) as f32));
+        let above = F8(each!(|i| (((slice[i] + 1) & 255) * 37) as f32));
+        let a = self.planes(x + here, y + here * 0.5);
+        let b = self.planes(x + above, y + above * 0.5);
+        a.lerp(b, sz)
+    }
+
+    /// The values of lattice cells.
+    #[inline(always)]
+    pub(crate) fn cells(&self, column: &[u32; LANES], row: &[u32; LANES]) -> F8 {
+        F8(each!(
+            |i| self.table[(((row[i] & 255) << 8) | (column[i] & 255)) as usize]
+        ))
     }
 }
 
 /// Rounds down, without a call to the library.
 #[inline(always)]
-pub(crate) fn floor(x: f32) -> i32 {
+fn floor(x: f32) -> i32 {
     let i = x as i32;
     if (i as f32) > x { i.wrapping_sub(1) } else { i }
 }

@@ -11,12 +11,14 @@ use super::cast::{Packet, trace_packet};
 use super::lanes::{F8, LANES, M8, V8, each};
 use super::lens::{Grid, RayCache, Rays, TileRays};
 use super::lights::Lit;
-use super::maths::{rotation_z, smooth};
+use super::maths::rotation_z;
 use super::post::Tables;
-use super::shade::{Facet, Incident, Scene, Surface};
+use super::shade::{Facet, Incident, Look, Places, Scene, outgoing};
 use super::shadow::{Hint, shade};
+use super::sky::radiance;
 use super::tiles::{Crowd, lamp_light, trace_tile};
 use super::trace::{Cone, GROUPS, MISS, MOVING, TILE, Tile, turn};
+use super::wide::smooth;
 use super::{CameraFrame, ObjectId, Shot, Snapshot};
 use crate::material::Semantic;
 use crate::state::WorldState;
@@ -49,7 +51,12 @@ struct Band<'a> {
 /// What the rays of a tile met.
 struct Seen<'a> {
     tile: Tile,
-    surfaces: [Option<(Surface<'a>, f32)>; PIXELS],
+    /// Where the surfaces are, and their normals, as in [`Places`].
+    points: [V8; GROUPS],
+    flats: [V8; GROUPS],
+    normals: [V8; GROUPS],
+    /// Nothing where nothing was met.
+    looks: [Option<Look<'a>>; PIXELS],
     /// All rays met the same flat surface, or none met anything.
     plain: bool,
     /// What shaded the tiles before.
@@ -66,10 +73,51 @@ impl Default for Seen<'_> {
         };
         Self {
             tile: Tile::new(Vec3::ZERO, [V8::default(); GROUPS], [F8::splat(-1.0); GROUPS], nothing),
-            surfaces: [None; PIXELS],
+            points: [V8::default(); GROUPS],
+            flats: [V8::default(); GROUPS],
+            normals: [V8::default(); GROUPS],
+            looks: [None; PIXELS],
             plain: false,
             hint: Hint::default(),
         }
+    }
+}
+
+/// The looks that a group's rays met, each with the lanes that have it.
+struct Looks<'b, 'a> {
+    seen: &'b Seen<'a>,
+    group: usize,
+    /// Lanes that come later, as bits.
+    left: u32,
+}
+
+impl<'b, 'a> Looks<'b, 'a> {
+    #[inline(always)]
+    fn new(seen: &'b Seen<'a>, group: usize) -> Self {
+        let left = seen.tile.met(group).bits();
+        Self { seen, group, left }
+    }
+
+    // Not an iterator: its adapters take closures, which are compiled apart and for narrow registers.
+    #[inline(always)]
+    fn next(&mut self) -> Option<(M8, Places<'a>)> {
+        let (seen, group) = (self.seen, self.group);
+        let looks = &seen.looks[group * LANES..][..LANES];
+        let look = looks.get(self.left.trailing_zeros() as usize).copied().flatten()?;
+        let mut mask = M8::default();
+        for (other, yes) in looks.iter().zip(&mut mask.0) {
+            if other.as_ref().is_some_and(|other| other.is(&look)) {
+                *yes = u32::MAX;
+            }
+        }
+        self.left &= !mask.bits();
+        let places = Places {
+            point: seen.points[group],
+            flat: seen.flats[group],
+            normal: seen.normals[group],
+            look,
+        };
+        Some((mask, places))
     }
 }
 
@@ -231,27 +279,45 @@ impl<'a> Picture<'a> {
         let first = tile.hit[0][0];
         // Neighbours often meet the same triangle.
         let mut known: Option<(u32, Facet<'a>)> = None;
-        for (i, out) in seen.surfaces.iter_mut().enumerate() {
-            let (group, lane) = (i / LANES, i % LANES);
-            let hit = tile.hit[group][lane];
-            seen.plain &= hit == first;
-            if hit == MISS {
-                *out = None;
-                continue;
-            }
-            let (dir, t) = (tile.dirs[group].lane(lane), tile.t[group].0[lane]);
-            let point = tile.origin + dir * t;
-            let surface = if hit & MOVING != 0 && dt != 0.0 {
-                scene.surface_then(hit, point, dir, dt)
-            } else {
-                let facet = match known {
-                    Some((number, facet)) if number == hit => facet,
-                    _ => scene.facet(hit),
+        for group in 0..GROUPS {
+            let (dirs, hits) = (&tile.dirs[group], &tile.hit[group]);
+            let looks = &mut seen.looks[group * LANES..][..LANES];
+            let points = *dirs * tile.t[group] + V8::splat(tile.origin);
+            let (mut flats, mut normals) = (V8::default(), V8::default());
+            // Lanes whose normal is not the triangle's.
+            let mut bent = M8::default();
+            for lane in 0..LANES {
+                let hit = hits[lane];
+                seen.plain &= hit == first;
+                if hit == MISS {
+                    looks[lane] = None;
+                    continue;
+                }
+                let surface = if hit & MOVING != 0 && dt != 0.0 {
+                    scene.surface_then(hit, points.lane(lane), dirs.lane(lane), dt)
+                } else {
+                    let facet = match known {
+                        Some((number, facet)) if number == hit => facet,
+                        _ => scene.facet(hit),
+                    };
+                    known = Some((hit, facet));
+                    looks[lane] = Some(facet.look);
+                    if facet.is_flat() {
+                        flats.set(lane, facet.flat);
+                        continue;
+                    }
+                    facet.surface(points.lane(lane), dirs.lane(lane))
                 };
-                known = Some((hit, facet));
-                facet.surface(point, dir)
-            };
-            *out = Some((surface, t));
+                looks[lane] = Some(surface.look);
+                flats.set(lane, surface.flat);
+                normals.set(lane, surface.normal);
+                bent.0[lane] = u32::MAX;
+            }
+            let away = flats.dot(dirs).gt(F8::ZERO);
+            flats = V8::pick(away, &-flats, &flats);
+            seen.points[group] = points;
+            seen.flats[group] = flats;
+            seen.normals[group] = V8::pick(bent, &normals, &flats);
         }
         true
     }
@@ -263,10 +329,10 @@ impl<'a> Picture<'a> {
         for y in 0..rows {
             for x in 0..TILE.min(self.width - left) {
                 let out = y * self.width + left + x;
-                if let Some((surface, t)) = &seen.surfaces[y * TILE + x] {
-                    band.depth[out] = t * rays.dirs[y].z.0[x];
-                    band.object[out] = surface.instance.object;
-                    band.semantic[out] = surface.material.semantic as u8;
+                if let Some(look) = &seen.looks[y * TILE + x] {
+                    band.depth[out] = seen.tile.t[y].0[x] * rays.dirs[y].z.0[x];
+                    band.object[out] = look.instance.object;
+                    band.semantic[out] = look.material.semantic as u8;
                 }
             }
         }
@@ -282,21 +348,18 @@ impl<'a> Picture<'a> {
         let sunny = scene.sunlight.is_some();
         let lamps = !scene.lights.is_empty();
         let mut points = [V8::default(); GROUPS];
-        let mut normals = points;
         let mut dark = [M8([u32::MAX; LANES]); GROUPS];
-        let mut used = [M8([0; LANES]); GROUPS];
-        for (i, surface) in seen.surfaces.iter().enumerate() {
-            let Some((surface, t)) = surface else { continue };
-            let (group, lane) = (i / LANES, i % LANES);
+        let mut met = [M8::default(); GROUPS];
+        for group in 0..GROUPS {
+            let (flats, normals) = (&seen.flats[group], &seen.normals[group]);
+            met[group] = tile.met(group);
             // Off the surface, so that it does not shade itself.
-            let point = tile.dirs[group].lane(lane) * *t + surface.flat * (2e-3 + 2e-4 * t);
-            points[group].set(lane, point);
-            if lamps {
-                normals[group].set(lane, surface.normal);
-            }
-            used[group].0[lane] = u32::MAX;
-            if sunny && surface.flat.dot(sky.sun) > 0.0 && surface.normal.dot(sky.sun) > 0.0 {
-                dark[group].0[lane] = 0;
+            let lift = tile.t[group] * 2e-4 + 2e-3;
+            let point = tile.dirs[group] * tile.t[group] + *flats * lift;
+            points[group] = V8::pick(met[group], &point, &V8::default());
+            if sunny {
+                let faces = flats.dot_vec(sky.sun).min(normals.dot_vec(sky.sun)).gt(F8::ZERO);
+                dark[group] = !(met[group] & faces);
             }
         }
         let mut lit = Lit::NONE;
@@ -306,75 +369,83 @@ impl<'a> Picture<'a> {
             }
             if lamps {
                 let (standing, moving, lights) = (scene.standing, scene.moving, &scene.lights);
-                lit = lamp_light(standing, moving, lights, tile.origin, &points, &normals, &used, dt);
+                lit = lamp_light(standing, moving, lights, tile.origin, &points, &seen.normals, &met, dt);
             }
         }
         let mirrors = self.mirrors(seen, dt);
         let near = self.near(seen);
-        for (i, (color, surface)) in out.iter_mut().zip(&seen.surfaces).enumerate() {
-            let (group, lane) = (i / LANES, i % LANES);
-            let dir = tile.dirs[group].lane(lane);
-            *color = match surface {
-                None if tile.t[group].0[lane] < 0.0 => Vec3::ZERO,
+        for group in 0..GROUPS {
+            let (dirs, t, met) = (&tile.dirs[group], tile.t[group], met[group]);
+            let mut color = V8::default();
+            let mut length = t;
+            let open_sky = !met & t.ge(F8::ZERO);
+            if open_sky.any() {
+                color = V8::pick(open_sky, &radiance(sky, dirs, scene.noise), &color);
                 // The air that dims is a layer of some 150 m.
-                None => scene.through_air(sky.radiance(dir, scene.noise), 150.0 / dir.z.max(1e-3)),
-                Some((surface, t)) => {
-                    let incident = Incident {
-                        sun: dark[group].0[lane] == 0,
-                        lamps: lit.at(group, lane),
-                        ego: lit.ego[group].0[lane],
-                        open: openness(scene, &near, surface),
-                        mirror: mirrors.as_ref().and_then(|m| m[i]),
-                        footprint: t * self.pixel / surface.flat.dot(-dir).max(0.05),
-                    };
-                    scene.through_air(scene.outgoing(surface, dir, &incident), *t)
-                }
-            };
+                length = open_sky.pick(F8::splat(150.0).div(dirs.z.max(F8::splat(1e-3))), length);
+            }
+            let facing = (-seen.flats[group].dot(dirs)).max(F8::splat(0.05));
+            let footprint = (t * self.pixel).div(facing);
+            let mut looks = Looks::new(seen, group);
+            while let Some((mask, places)) = looks.next() {
+                let incident = Incident {
+                    sun: mask & !dark[group],
+                    lamps: lit.at(group),
+                    ego: lit.ego[group],
+                    open: openness(scene, &near, &places),
+                    mirror: mirrors.as_ref().map(|m| m[group]),
+                    footprint: mask.pick(footprint, F8::splat(f32::INFINITY)),
+                };
+                color = V8::pick(mask, &outgoing(scene, &places, dirs, &incident), &color);
+            }
+            color = scene.through_air(&color, length);
+            color = V8::pick(met | open_sky, &color, &V8::default());
+            for (lane, out) in out[group * LANES..][..LANES].iter_mut().enumerate() {
+                *out = color.lane(lane);
+            }
         }
         seen.hint = hint;
         let shaded = dark.iter().flat_map(|m| m.0).filter(|m| *m != 0).count();
         lamps || (shaded != 0 && shaded != PIXELS)
     }
 
-    /// What wet surfaces mirror, where that can be seen.
-    fn mirrors(&self, seen: &Seen<'_>, dt: f32) -> Option<[Option<Vec3>; PIXELS]> {
+    /// What wet surfaces mirror, and where that can be seen.
+    fn mirrors(&self, seen: &Seen<'_>, dt: f32) -> Option<[(M8, V8); GROUPS]> {
         let scene = self.scene;
         if scene.params.weather.wetness < 0.15 {
             return None;
         }
-        let mut out = [None; PIXELS];
-        for group in 0..GROUPS {
-            let mut dirs = [Vec3::Z; LANES];
-            let mut origins = [Vec3::ZERO; LANES];
-            let mut reach = [-1.0; LANES];
-            for lane in 0..LANES {
-                let Some((surface, _)) = &seen.surfaces[group * LANES + lane] else {
-                    continue;
-                };
-                let dir = seen.tile.dirs[group].lane(lane);
-                if let Some(mirrored) = scene.water(surface, dir) {
-                    dirs[lane] = mirrored;
-                    origins[lane] = surface.point + surface.flat * 0.01;
-                    reach[lane] = 150.0;
-                }
+        let mut out = [(M8::default(), V8::default()); GROUPS];
+        for (group, out) in out.iter_mut().enumerate() {
+            let (mut worth, mut dirs) = (M8::default(), V8::splat(Vec3::Z));
+            let mut looks = Looks::new(seen, group);
+            while let Some((mask, places)) = looks.next() {
+                let (some, mirrored) = scene.water(&places, &seen.tile.dirs[group]);
+                worth = worth | (mask & some);
+                dirs = V8::pick(mask & some, &mirrored, &dirs);
             }
-            if reach.iter().all(|r| *r < 0.0) {
+            if !worth.any() {
                 continue;
             }
-            let mut packet = Packet::new(V8::gather(origins), V8::gather(dirs), F8(reach));
+            let nowhere = V8::default();
+            let origins = V8::pick(
+                worth,
+                &(seen.points[group] + seen.flats[group] * F8::splat(0.01)),
+                &nowhere,
+            );
+            let reach = worth.pick(F8::splat(150.0), F8::splat(-1.0));
+            let mut packet = Packet::new(origins, dirs, reach);
             trace_packet(scene.standing, scene.moving, &mut packet, dt);
+            let mut shown = scene.sky.plain(&dirs);
             for lane in 0..LANES {
-                if reach[lane] < 0.0 {
-                    continue;
+                let (hit, t, dir) = (packet.hit[lane], packet.t.0[lane], dirs.lane(lane));
+                if worth.0[lane] != 0 && hit != MISS {
+                    let surface = scene.surface(hit, origins.lane(lane) + dir * t, dir);
+                    let seen = V8::splat(scene.mirrored(&surface));
+                    shown.set(lane, scene.through_air(&seen, F8::splat(t)).lane(lane));
                 }
-                let (hit, t, dir) = (packet.hit[lane], packet.t.0[lane], dirs[lane]);
-                out[group * LANES + lane] = Some(if hit == MISS {
-                    scene.sky.plain(dir)
-                } else {
-                    let surface = scene.surface(hit, origins[lane] + dir * t, dir);
-                    scene.through_air(scene.mirrored(&surface), t)
-                });
             }
+            *out = (worth, shown);
         }
         Some(out)
     }
@@ -382,10 +453,13 @@ impl<'a> Picture<'a> {
     /// Movers that may darken the ground of a tile.
     fn near(&self, seen: &Seen<'_>) -> Vec<u32> {
         let (mut low, mut high) = (Vec3::splat(f32::INFINITY), Vec3::splat(f32::NEG_INFINITY));
-        for (surface, _) in seen.surfaces.iter().flatten() {
-            if surface.flat.z > 0.7 && surface.instance.object == 0 {
-                low = low.min(surface.point);
-                high = high.max(surface.point);
+        for (i, look) in seen.looks.iter().enumerate() {
+            let (group, lane) = (i / LANES, i % LANES);
+            let ground = look.is_some_and(|look| look.instance.object == 0);
+            if ground && seen.flats[group].z.0[lane] > 0.7 {
+                let point = seen.points[group].lane(lane);
+                low = low.min(point);
+                high = high.max(point);
             }
         }
         if low.x > high.x {
@@ -423,25 +497,26 @@ impl Meets for Around {
     }
 }
 
-/// How much of the sky reaches a place on the ground: vehicles and people take some of it away around their footprints.
+/// How much of the sky reaches places on the ground: vehicles and people take some of it away around their footprints.
 #[inline(always)]
-fn openness(scene: &Scene<'_>, near: &[u32], surface: &Surface<'_>) -> f32 {
-    if near.is_empty() || surface.flat.z < 0.7 || surface.instance.object != 0 {
-        return 1.0;
+fn openness(scene: &Scene<'_>, near: &[u32], places: &Places<'_>) -> F8 {
+    let mut open = F8::splat(1.0);
+    let ground = places.flat.z.ge(F8::splat(0.7));
+    if near.is_empty() || places.look.instance.object != 0 || !ground.any() {
+        return open;
     }
-    let mut open = 1.0_f32;
     for index in near {
         let mover = &scene.moving.movers[*index as usize];
-        let to = surface.point - mover.motion.position;
+        let to = places.point - V8::splat(mover.motion.position);
         let ahead = to.x * mover.forward.x + to.y * mover.forward.y;
         let aside = to.x * mover.forward.y - to.y * mover.forward.x;
-        let out_x = (ahead.abs() - mover.footprint[0] + 0.15).max(0.0);
-        let out_y = (aside.abs() - mover.footprint[1] + 0.15).max(0.0);
+        let out_x = (ahead.abs() + (0.15 - mover.footprint[0])).max(F8::ZERO);
+        let out_y = (aside.abs() + (0.15 - mover.footprint[1])).max(F8::ZERO);
         let gap = (out_x * out_x + out_y * out_y).sqrt();
         let reach = (mover.footprint[1] * 0.9).clamp(0.15, 0.9);
-        if to.z.abs() < 0.6 && gap < reach {
-            open *= 0.25 + 0.75 * smooth(-0.2 * reach, reach, gap);
-        }
+        let beside = ground & to.z.abs().lt(F8::splat(0.6)) & gap.lt(F8::splat(reach));
+        let taken = smooth(-0.2 * reach, reach, gap) * 0.75 + 0.25;
+        open = beside.pick(open * taken, open);
     }
     open
 }

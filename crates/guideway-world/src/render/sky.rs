@@ -1,10 +1,13 @@
 //! Light from the sun, the sky and the clouds, by the height of the sun.
 
 use glam::Vec3;
+use multiversion::multiversion;
 
+use super::lanes::{F8, V8};
 use super::maths::{exp, exp2, luminance, pow, smooth};
 use super::noise::Noise;
 use super::sun::sun_direction;
+use super::wide;
 use crate::params::{SceneParams, WeatherParams};
 
 /// The light of a scene. Radiances in units where a white wall in full sun has 1.
@@ -85,57 +88,69 @@ impl Sky {
         }
     }
 
-    /// What the sky gives a white surface of this normal, ground included.
+    /// What the sky gives a white surface whose normal has this height, ground included.
     #[inline(always)]
-    pub(crate) fn dome(&self, normal: Vec3) -> Vec3 {
-        self.bounce.lerp(self.ambient, 0.5 + 0.5 * normal.z)
+    pub(crate) fn dome(&self, normal_z: F8) -> V8 {
+        V8::between(self.bounce, self.ambient, normal_z * 0.5 + 0.5)
     }
 
-    /// Radiance of the sky in this direction, without clouds' shapes: for reflections.
+    /// Radiance of the sky in these directions, without clouds' shapes: for reflections.
     #[inline(always)]
-    pub(crate) fn plain(&self, dir: Vec3) -> Vec3 {
-        if dir.z < 0.0 {
-            // Reflections of the ground.
-            return self.bounce.lerp(self.horizon * 0.5, exp(dir.z * 12.0));
+    pub(crate) fn plain(&self, dir: &V8) -> V8 {
+        let below = dir.z.lt(F8::ZERO);
+        let up = dir.z.max(F8::ZERO).sqrt();
+        let half = 0.5 * self.clouds * (1.0 - self.clouds);
+        let cover = |c: Vec3| c.lerp(self.cloud_light, half);
+        let above = V8::between(cover(self.horizon), cover(self.zenith), up);
+        if !below.any() {
+            return above;
         }
-        let up = dir.z.sqrt();
-        let base = self.horizon.lerp(self.zenith, up);
-        base.lerp(self.cloud_light, 0.5 * self.clouds * (1.0 - self.clouds))
+        // Reflections of the ground.
+        let ground = V8::between(self.bounce, self.horizon * 0.5, wide::exp(dir.z * 12.0));
+        V8::pick(below, &ground, &above)
     }
 
-    /// Radiance of the sky in this direction.
     #[inline(always)]
-    pub(crate) fn radiance(&self, dir: Vec3, noise: &Noise) -> Vec3 {
-        if dir.z <= 0.0 {
-            return self.haze;
-        }
-        let mut color = self.horizon.lerp(self.zenith, dir.z.sqrt());
-        let towards = dir.dot(self.sun).max(0.0);
+    fn radiance(&self, dir: &V8, noise: &Noise) -> V8 {
+        let above = dir.z.gt(F8::ZERO);
+        let height = dir.z.max(F8::ZERO);
+        let mut color = V8::between(self.horizon, self.zenith, height.sqrt());
+        let towards = dir.dot_vec(self.sun).max(F8::ZERO);
         let towards2 = towards * towards;
-        color += self.glow * (0.075 * towards2 * towards2 * towards2);
-        if towards > 0.97 {
-            color += self.glow * (0.8 * pow(towards, 300.0));
+        color += V8::of(self.glow, towards2 * towards2 * towards2 * 0.075);
+        let near = towards.gt(F8::splat(0.97));
+        if near.any() {
+            let bright = wide::pow(towards, F8::splat(300.0)) * 0.8;
+            color += V8::of(self.glow, near.pick(bright, F8::ZERO));
         }
         // A layer of clouds above; towards the horizon it fades into the haze.
         if self.clouds > 0.01 {
-            let scale = 0.9 / (dir.z + 0.12);
+            let scale = F8::splat(0.9).div(height + 0.12);
             let (x, y) = (dir.x * scale, dir.y * scale);
-            let shape = 0.5 * noise.plane(x * 1.3, y * 1.3)
-                + 0.3 * noise.plane(x * 3.1 + 7.0, y * 3.1)
-                + 0.2 * noise.plane(x * 7.7, y * 7.7 + 3.0);
-            let edge = 1.0 - self.clouds;
-            let dense = smooth(edge * 0.75 + 0.1, edge * 0.75 + 0.35, shape) * smooth(0.0, 0.18, dir.z);
-            let shade = 0.65 + 0.45 * noise.plane(x * 2.0 + 31.0, y * 2.0);
+            let shape = noise.planes(x * 1.3, y * 1.3) * 0.5
+                + noise.planes(x * 3.1 + 7.0, y * 3.1) * 0.3
+                + noise.planes(x * 7.7, y * 7.7 + 3.0) * 0.2;
+            let edge = (1.0 - self.clouds) * 0.75;
+            let dense = wide::smooth(edge + 0.1, edge + 0.35, shape) * wide::smooth(0.0, 0.18, height);
+            let shade = noise.planes(x * 2.0 + 31.0, y * 2.0) * 0.45 + 0.65;
             let overcast = smooth(0.5, 1.0, self.clouds);
-            let cloud = (self.cloud_light * shade).lerp(color * (0.8 + 0.3 * shade), overcast);
-            color = color.lerp(cloud, dense * (0.9 - 0.3 * overcast));
+            let lit = V8::of(self.cloud_light, shade);
+            let cloud = lit.lerp(&(color * (shade * 0.3 + 0.8)), F8::splat(overcast));
+            color = color.lerp(&cloud, dense * (0.9 - 0.3 * overcast));
         }
         // The disc: half a degree wide.
-        if towards > 0.999_95 {
-            color += self.direct * 60.0;
+        let disc = towards.gt(F8::splat(0.999_95));
+        if disc.any() {
+            color += V8::of(self.direct, disc.pick(F8::splat(60.0), F8::ZERO));
         }
-        color
+        V8::pick(above, &color, &V8::splat(self.haze))
     }
+}
+
+/// Radiance of the sky in these directions.
+#[multiversion(targets("x86_64+avx+avx2"))]
+pub(crate) fn radiance(sky: &Sky, dir: &V8, noise: &Noise) -> V8 {
+    sky.radiance(dir, noise)
 }
 
 /// Cloud cover; rain and snow do not fall from a clear sky.

@@ -7,7 +7,7 @@
 use glam::{Affine3A, Vec3};
 
 use super::bvh::{Meets, Node, STACK, Tri};
-use super::lanes::{F8, LANES, V8, each};
+use super::lanes::{F8, LANES, M8, V8, each};
 
 /// Side of a tile, px.
 pub(crate) const TILE: usize = 8;
@@ -169,6 +169,12 @@ impl Tile {
         tile.volume = cone.volume(origin);
         tile.shorten();
         tile
+    }
+
+    /// The lanes of a group that met something.
+    #[inline(always)]
+    pub(crate) fn met(&self, group: usize) -> M8 {
+        M8(each!(|i| if self.hit[group][i] == MISS { 0 } else { u32::MAX }))
     }
 
     /// Boxes beyond the end of every ray are of no interest.
