@@ -68,7 +68,7 @@ impl Default for Seen<'_> {
         let nothing = Cone {
             axis: Vec3::Z,
             sides: [Vec3::ZERO; 4],
-            corners: [Vec3::ZERO; 4],
+            corners: V8::default(),
             open: true,
         };
         Self {
@@ -284,6 +284,12 @@ impl<'a> Picture<'a> {
             let looks = &mut seen.looks[group * LANES..][..LANES];
             let points = *dirs * tile.t[group] + V8::splat(tile.origin);
             let (mut flats, mut normals) = (V8::default(), V8::default());
+            seen.points[group] = points;
+            if *hits == [MISS; LANES] {
+                looks.fill(None);
+                seen.plain &= first == MISS;
+                continue;
+            }
             // Lanes whose normal is not the triangle's.
             let mut bent = M8::default();
             for lane in 0..LANES {
@@ -315,7 +321,6 @@ impl<'a> Picture<'a> {
             }
             let away = flats.dot(dirs).gt(F8::ZERO);
             flats = V8::pick(away, &-flats, &flats);
-            seen.points[group] = points;
             seen.flats[group] = flats;
             seen.normals[group] = V8::pick(bent, &normals, &flats);
         }

@@ -4,8 +4,9 @@ use glam::Vec3;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::lanes::{F8, LANES};
 use super::maths::{exp2, log2, luminance, mix64, pow, unit};
-use super::{Shot, Snapshot};
+use super::{Shot, Snapshot, wide};
 
 /// Entries of the tone curve's table.
 const CURVE: usize = 8192;
@@ -104,21 +105,27 @@ fn sensor_chunk(sensor: &Sensor, tables: &Tables, first: usize, light: &[Vec3], 
 /// The factor that a camera would choose, by the mean of the logarithms. Dark scenes are left darker than bright ones, as night
 /// cameras do (the key of Krawczyk, Myszkowski and Seidel, "Lightness perception in tone reproduction", 2005, is such a curve).
 pub(crate) fn exposure(hdr: &[Vec3], bias: f32) -> f32 {
-    let sums: Vec<f32> = hdr
-        .par_chunks(2048)
-        .map(|chunk| {
-            chunk
-                .iter()
-                .step_by(3)
-                .map(|c| log2(luminance(*c).clamp(2e-5, 4.0)))
-                .sum()
-        })
-        .collect();
+    let sums: Vec<f32> = hdr.par_chunks(2048).map(sum_of_logs).collect();
     let count: usize = hdr.chunks(2048).map(|chunk| chunk.len().div_ceil(3)).sum();
     let mean = sums.iter().sum::<f32>() / count.max(1) as f32;
     let bright = exp2(mean);
     let key = 0.20 * pow(bright / 0.25, 0.22).clamp(0.15, 1.2);
     (key / bright).clamp(0.05, 900.0) * exp2(bias)
+}
+
+/// The logarithms of every third pixel's brightness.
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn sum_of_logs(chunk: &[Vec3]) -> f32 {
+    let mut sums = F8::ZERO;
+    for part in chunk.chunks(3 * LANES) {
+        // The logarithm of 1 is 0.
+        let mut light = F8::splat(1.0);
+        for (light, color) in light.0.iter_mut().zip(part.iter().step_by(3)) {
+            *light = luminance(*color).clamp(2e-5, 4.0);
+        }
+        sums += wide::log2(light);
+    }
+    sums.0.iter().sum()
 }
 
 /// Display value, 0 to 1, of an exposed radiance: Narkowicz's fit of the ACES film curve, then sRGB.

@@ -74,7 +74,8 @@ pub(crate) struct Tile {
 pub(crate) struct Cone {
     pub(crate) axis: Vec3,
     pub(crate) sides: [Vec3; 4],
-    pub(crate) corners: [Vec3; 4],
+    /// Its four corners, twice.
+    pub(crate) corners: V8,
     /// The directions spread too far for a pyramid: it holds everything.
     pub(crate) open: bool,
 }
@@ -111,12 +112,10 @@ impl Cone {
                 v - axis * low[1],
                 axis * high[1] - v,
             ],
-            corners: [
-                corner(low[0], low[1]),
-                corner(high[0], low[1]),
-                corner(low[0], high[1]),
-                corner(high[0], high[1]),
-            ],
+            corners: V8::gather(each!(|i| corner(
+                if i & 1 == 0 { low[0] } else { high[0] },
+                if i & 2 == 0 { low[1] } else { high[1] },
+            ))),
             open,
         })
     }
@@ -126,7 +125,7 @@ impl Cone {
         Self {
             axis: rotation * self.axis,
             sides: each!(|i| rotation * self.sides[i]),
-            corners: each!(|i| rotation * self.corners[i]),
+            corners: turn(rotation, &self.corners),
             open: self.open,
         }
     }
@@ -282,12 +281,9 @@ impl Tile {
             (a - b).cross(a + b) * sign,
         ];
         if !self.cone.open {
-            let corners = &self.cone.corners;
-            for e in &edges {
-                let outside = |i: usize| e.dot(corners[i]) < 0.0;
-                if outside(0) && outside(1) && outside(2) && outside(3) {
-                    return false;
-                }
+            let beside = |e: Vec3| self.cone.corners.dot_vec(e).lt(F8::ZERO).all();
+            if beside(edges[0]) | beside(edges[1]) | beside(edges[2]) {
+                return false;
             }
         }
         let normal = tri.normal * sign;
