@@ -149,6 +149,11 @@ impl F8 {
 
 impl M8 {
     #[inline(always)]
+    pub(crate) fn splat(yes: bool) -> Self {
+        Self([if yes { u32::MAX } else { 0 }; LANES])
+    }
+
+    #[inline(always)]
     pub(crate) fn any(self) -> bool {
         let m = &self.0;
         (m[0] | m[4]) | (m[1] | m[5]) | (m[2] | m[6]) | (m[3] | m[7]) != 0

@@ -25,27 +25,9 @@ impl Noise {
         Self { table }
     }
 
+    /// Noise at eight places in a plane; wavelength about 2.
     #[inline(always)]
-    fn at(&self, x: i32, y: i32) -> f32 {
-        self.table[((y as usize & (SIDE - 1)) << 8) | (x as usize & (SIDE - 1))]
-    }
-
-    /// Noise in a plane; wavelength about 2.
-    #[inline(always)]
-    pub(crate) fn plane(&self, x: f32, y: f32) -> f32 {
-        let (ix, iy) = (floor(x), floor(y));
-        let (fx, fy) = (x - ix as f32, y - iy as f32);
-        let (sx, sy) = (fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy));
-        let (a, b) = (self.at(ix, iy), self.at(ix.wrapping_add(1), iy));
-        let iy = iy.wrapping_add(1);
-        let (c, d) = (self.at(ix, iy), self.at(ix.wrapping_add(1), iy));
-        let (low, high) = (a + (b - a) * sx, c + (d - c) * sx);
-        low + (high - low) * sy
-    }
-
-    /// The same at eight places.
-    #[inline(always)]
-    pub(crate) fn planes(&self, x: F8, y: F8) -> F8 {
+    pub(crate) fn plane(&self, x: F8, y: F8) -> F8 {
         let (low_x, low_y) = (x.floor(), y.floor());
         let (dx, dy) = (x - low_x, y - low_y);
         let (sx, sy) = (dx * dx * (dx * -2.0 + 3.0), dy * dy * (dy * -2.0 + 3.0));
@@ -71,8 +53,8 @@ impl Noise {
         let slice = low.whole_bits();
         let here = F8(each!(|i| ((slice[i] & 255) * 37) as f32));
         let above = F8(each!(|i| (((slice[i] + 1) & 255) * 37) as f32));
-        let a = self.planes(x + here, y + here * 0.5);
-        let b = self.planes(x + above, y + above * 0.5);
+        let a = self.plane(x + here, y + here * 0.5);
+        let b = self.plane(x + above, y + above * 0.5);
         a.lerp(b, sz)
     }
 
@@ -83,11 +65,4 @@ impl Noise {
             |i| self.table[(((row[i] & 255) << 8) | (column[i] & 255)) as usize]
         ))
     }
-}
-
-/// Rounds down, without a call to the library.
-#[inline(always)]
-fn floor(x: f32) -> i32 {
-    let i = x as i32;
-    if (i as f32) > x { i.wrapping_sub(1) } else { i }
 }

@@ -11,7 +11,7 @@ use super::picture::world_from_camera;
 use super::post::exposure;
 use super::scene::Motion;
 use super::shade::Scene;
-use super::{CameraFrame, ObjectId, STATIC_BASE, Shot};
+use super::{CameraFrame, ObjectId, STATIC_BASE, Shot, wide};
 use crate::Seed;
 
 /// A blurred, smaller picture is made of blocks of this many pixels each way.
@@ -386,21 +386,25 @@ fn ghosts(hdr: &mut [Vec3], frame: &CameraFrame, scene: &Scene<'_>, shot: &Shot,
 
 /// Dirt: takes light away, and scatters some of what falls on it.
 fn soil(hdr: &mut [Vec3], coarse: &Coarse, scene: &Scene<'_>, width: usize, dirt: f32, seed: Seed) {
-    let wide = coarse.spread(4.0);
+    let around = coarse.spread(4.0);
     let shift = Vec2::new((seed.value() & 0xff) as f32, (seed.value() >> 8 & 0xff) as f32);
     let scale = 640.0 / width as f32;
     hdr.par_chunks_mut(width).enumerate().for_each(|(y, line)| {
-        for (x, color) in line.iter_mut().enumerate() {
-            let p = Vec2::new(x as f32, y as f32) * scale;
+        for (part, colors) in line.chunks_mut(LANES).enumerate() {
+            let left = part * LANES;
+            let (px, py) = (F8(each!(|i| (left + i) as f32 * scale)), F8::splat(y as f32 * scale));
             let noise = |wavelength: f32| {
-                let q = p / wavelength + shift;
-                scene.noise.plane(q.x, q.y)
+                let frequency = 1.0 / wavelength;
+                scene.noise.plane(px * frequency + shift.x, py * frequency + shift.y)
             };
-            let film = 0.6 * noise(90.0) + 0.4 * noise(31.0);
-            let specks = smooth(0.80, 0.88, noise(7.0)) * smooth(0.35, 0.75, noise(50.0));
-            let cover = dirt * (0.75 * smooth(1.0 - dirt * 0.75, 1.15 - dirt * 0.5, film) + 0.85 * specks).min(1.0);
-            let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
-            *color = color.lerp(wide.at(px, py) * Vec3::new(0.62, 0.55, 0.45), cover);
+            let film = noise(90.0) * 0.6 + noise(31.0) * 0.4;
+            let specks = wide::smooth(0.80, 0.88, noise(7.0)) * wide::smooth(0.35, 0.75, noise(50.0));
+            let film = wide::smooth(1.0 - dirt * 0.75, 1.15 - dirt * 0.5, film);
+            let cover = (film * 0.75 + specks * 0.85).min(F8::splat(1.0)) * dirt;
+            for (i, (color, cover)) in colors.iter_mut().zip(cover.0).enumerate() {
+                let scattered = around.at((left + i) as f32 + 0.5, y as f32 + 0.5);
+                *color = color.lerp(scattered * Vec3::new(0.62, 0.55, 0.45), cover);
+            }
         }
     });
 }

@@ -353,7 +353,7 @@ impl<'a> Picture<'a> {
         let sunny = scene.sunlight.is_some();
         let lamps = !scene.lights.is_empty();
         let mut points = [V8::default(); GROUPS];
-        let mut dark = [M8([u32::MAX; LANES]); GROUPS];
+        let mut dark = [M8::splat(true); GROUPS];
         let mut met = [M8::default(); GROUPS];
         for group in 0..GROUPS {
             let (flats, normals) = (&seen.flats[group], &seen.normals[group]);

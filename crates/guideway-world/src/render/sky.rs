@@ -127,12 +127,12 @@ impl Sky {
         if self.clouds > 0.01 {
             let scale = F8::splat(0.9).div(height + 0.12);
             let (x, y) = (dir.x * scale, dir.y * scale);
-            let shape = noise.planes(x * 1.3, y * 1.3) * 0.5
-                + noise.planes(x * 3.1 + 7.0, y * 3.1) * 0.3
-                + noise.planes(x * 7.7, y * 7.7 + 3.0) * 0.2;
+            let shape = noise.plane(x * 1.3, y * 1.3) * 0.5
+                + noise.plane(x * 3.1 + 7.0, y * 3.1) * 0.3
+                + noise.plane(x * 7.7, y * 7.7 + 3.0) * 0.2;
             let edge = (1.0 - self.clouds) * 0.75;
             let dense = wide::smooth(edge + 0.1, edge + 0.35, shape) * wide::smooth(0.0, 0.18, height);
-            let shade = noise.planes(x * 2.0 + 31.0, y * 2.0) * 0.45 + 0.65;
+            let shade = noise.plane(x * 2.0 + 31.0, y * 2.0) * 0.45 + 0.65;
             let overcast = smooth(0.5, 1.0, self.clouds);
             let lit = V8::of(self.cloud_light, shade);
             let cloud = lit.lerp(&(color * (shade * 0.3 + 0.8)), F8::splat(overcast));

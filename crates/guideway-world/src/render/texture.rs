@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::lanes::{F8, V8, each};
+use super::lanes::{F8, LANES, V8, each};
 use super::noise::Noise;
 use super::shade::Places;
 use super::trace::turn;
@@ -31,7 +31,7 @@ impl Grain<'_> {
         if self.finest >= wavelength {
             return F8::ZERO;
         }
-        (self.noise.planes(x, y) + -0.5) * visible(self.footprint, wavelength) * amount
+        (self.noise.plane(x, y) + -0.5) * visible(self.footprint, wavelength) * amount
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn texture<'a>(noise: &Noise, places: &Places<'a>, footprint: F8) -> 
                 return shade;
             }
             // Where a smooth field crosses a level, a crack runs.
-            let field = noise.planes(p.x * 0.21 + 9.0, p.y * 0.21) + noise.planes(p.x * 3.0, p.y * 3.0) * 0.12;
+            let field = noise.plane(p.x * 0.21 + 9.0, p.y * 0.21) + noise.plane(p.x * 3.0, p.y * 3.0) * 0.12;
             let near = (F8::splat(0.006) - (field + -0.68).abs()) * (1.0 / 0.004);
             shade * (one - visible(0.06) * smooth_step(near) * 0.4)
         }
@@ -118,7 +118,7 @@ pub(crate) fn texture<'a>(noise: &Noise, places: &Places<'a>, footprint: F8) -> 
 
 /// Darker in even fields, brighter in odd ones.
 #[inline(always)]
-fn two_shades(fields: &[u32; 8], visible: F8) -> F8 {
+fn two_shades(fields: &[u32; LANES], visible: F8) -> F8 {
     let step = F8(each!(|i| if fields[i] & 1 == 0 { -0.35 } else { 0.3 * 0.35 }));
     visible * step + 1.0
 }

@@ -2,11 +2,11 @@
 
 use glam::Vec3;
 
-use super::lanes::{F8, V8};
+use super::lanes::{F8, M8, V8};
 use super::maths::pow;
 use super::noise::Noise;
 use super::shade::Places;
-use super::wide::{all, smooth};
+use super::wide::smooth;
 use crate::material::Semantic;
 use crate::params::WeatherParams;
 
@@ -47,9 +47,9 @@ impl Finish {
         );
         let wet = weather.wetness as f32;
         if wet > 0.0 {
-            let level = all(ground) & normal.z.gt(F8::splat(0.7));
+            let level = M8::splat(ground) & normal.z.gt(F8::splat(0.7));
             if level.any() {
-                let dip = noise.planes(point.x * 0.35, point.y * 0.35) * 0.65 + noise.planes(point.x, point.y) * 0.35;
+                let dip = noise.plane(point.x * 0.35, point.y * 0.35) * 0.65 + noise.plane(point.x, point.y) * 0.35;
                 let puddle = smooth(0.0, 0.25, dip + -(1.0 - 0.75 * wet)) * wet;
                 let dark = one - (puddle * 0.25 + 0.45) * wet;
                 out.albedo = V8::pick(level, &(out.albedo * dark), &out.albedo);
@@ -65,8 +65,8 @@ impl Finish {
         }
         let cover = weather.snow_cover as f32 * if moves { 0.35 } else { 1.0 };
         if cover > 0.0 && material.emission == Vec3::ZERO {
-            let patches = noise.planes(point.x * 0.6 + 40.0, point.y * 0.6) * 0.6
-                + noise.planes(point.x * 2.9, point.y * 2.9) * 0.4;
+            let patches = noise.plane(point.x * 0.6 + 40.0, point.y * 0.6) * 0.6
+                + noise.plane(point.x * 2.9, point.y * 2.9) * 0.4;
             // Wheels keep the road clearer than what lies beside it.
             let cover = if ground { cover * 0.85 } else { cover * 1.15 };
             let snow = smooth(-0.08, 0.08, patches * 0.7 + (0.15 - (1.0 - cover))) * smooth(0.25, 0.6, normal.z);

@@ -1,6 +1,6 @@
 //! The functions of [`super::maths`], for eight lanes at once, without a branch.
 
-use super::lanes::{F8, M8, each};
+use super::lanes::{F8, LANES, each};
 
 /// Added to a float below 2²² it leaves a whole number in the lower bits of the sum.
 const MAGIC: f32 = 12_582_912.0;
@@ -17,7 +17,7 @@ impl F8 {
 
     /// The lower bits (22 at least) of whole numbers, two's complement.
     #[inline(always)]
-    pub(crate) fn whole_bits(self) -> [u32; 8] {
+    pub(crate) fn whole_bits(self) -> [u32; LANES] {
         each!(|i| (self.0[i] + MAGIC).to_bits())
     }
 }
@@ -48,7 +48,7 @@ pub(crate) fn exp(x: F8) -> F8 {
 #[inline(always)]
 pub(crate) fn log2(x: F8) -> F8 {
     let x = x.max(F8::splat(f32::MIN_POSITIVE));
-    let shifted: [u32; 8] = each!(|i| x.0[i].to_bits().wrapping_sub(0x3f35_04f3));
+    let shifted: [u32; LANES] = each!(|i| x.0[i].to_bits().wrapping_sub(0x3f35_04f3));
     let exponent = F8(each!(|i| ((shifted[i] as i32) >> 23) as f32));
     let m = F8(each!(|i| f32::from_bits((shifted[i] & 0x007f_ffff) + 0x3f35_04f3)));
     let s = (m + -1.0).div(m + 1.0);
@@ -74,12 +74,6 @@ pub(crate) fn smooth(low: f32, high: f32, x: F8) -> F8 {
 pub(crate) fn smooth_step(t: F8) -> F8 {
     let t = t.clamp(0.0, 1.0);
     t * t * (t * -2.0 + 3.0)
-}
-
-/// Yes or no for all lanes.
-#[inline(always)]
-pub(crate) fn all(yes: bool) -> M8 {
-    M8([if yes { u32::MAX } else { 0 }; 8])
 }
 
 #[cfg(test)]
