@@ -1,5 +1,6 @@
 //! The command line's types. What a command does is in `commands/<noun>.rs`; what it means is in the facade.
 
+pub(crate) mod mine;
 pub(crate) mod world;
 
 use std::path::PathBuf;
@@ -98,6 +99,8 @@ pub(crate) enum Command {
     Model(ModelCommand),
     /// Run a model over a dataset or a query
     Predict(PredictArgs),
+    /// Choose the frames to label next
+    Mine(mine::MineArgs),
     /// Evaluate models and result files
     #[command(subcommand)]
     Eval(EvalCommand),

@@ -24,6 +24,7 @@
 //! | `signals` | sample of ego pose, speed, IMU, GNSS, … |
 //! | `labels` | labelled object in a frame |
 //! | `predictions` | predicted object in a frame |
+//! | `selections` | chosen frame |
 //! | `events` | miss, false positive, confusion or poor localisation |
 //! | `metrics` | value of a metric on a slice |
 
@@ -34,8 +35,8 @@ mod version;
 
 pub use column::{Column, Row, SchemaError};
 pub use rows::{
-    ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, PredictionRow, RecordingRow, Rows, SensorRow,
-    SignalRow, Table,
+    ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, PredictionRow, RecordingRow, Rows, SelectionRow,
+    SensorRow, SignalRow, Table,
 };
 pub use source::{Collected, IngestSummary, Sink, SinkError, Source, SourceError};
 pub use version::{FORMAT_VERSION, FormatVersion, VersionError};

@@ -300,6 +300,26 @@ rows! {
         mask_rle: Option<String>,
     }
 
+    /// A frame that was chosen, to be labelled next for one.
+    SelectionRow in "selections" {
+        /// Name of the selection.
+        selection: String,
+        /// The run that made it.
+        run_id: String,
+        /// The frame.
+        frame_id: String,
+        /// The recording.
+        recording_id: String,
+        /// Place in the order of choice, from 0.
+        rank: i64,
+        /// How much it was wanted: the score of the acquisition function.
+        score: f64,
+        /// The class that it was wanted for most, where classes were scored.
+        class: Option<String>,
+        /// Why, as a JSON object: the score of each class, and what else the method says.
+        reason: Option<String>,
+    }
+
     /// A mistake, with what it names.
     EventRow in "events" {
         /// Id.
@@ -446,6 +466,8 @@ tables! {
     Labels => LabelRow,
     /// Predicted objects.
     Predictions => PredictionRow,
+    /// Frames chosen by mining, in the order of choice.
+    Selections => SelectionRow,
     /// Misses, false positives, confusions and poor localisations.
     Events => EventRow,
     /// Values of metrics on slices.

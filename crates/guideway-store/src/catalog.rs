@@ -92,6 +92,22 @@ impl Catalog {
         work.await.map_err(failed)
     }
 
+    /// Pins tables that are new in this build's format, and says that it is written in that format now.
+    pub(crate) async fn upgrade(&self, heads: &[(Table, Head)]) -> Result<()> {
+        let work = async {
+            let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            for (table, head) in heads {
+                set_head(&mut tx, *table, *head).await?;
+            }
+            sqlx::query("UPDATE meta SET value = ? WHERE key = 'format_version'")
+                .bind(FORMAT_VERSION.to_string())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await
+        };
+        work.await.map_err(StoreError::catalog("upgrade"))
+    }
+
     async fn meta(&self, key: &str) -> Result<Option<String>> {
         sqlx::query_scalar("SELECT value FROM meta WHERE key = ?")
             .bind(key)

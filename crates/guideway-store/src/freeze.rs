@@ -11,7 +11,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use guideway_core::{DatasetId, IdBuilder};
-use guideway_schema::{FORMAT_VERSION, RecordingRow, Row as _, Table};
+use guideway_schema::{RecordingRow, Row as _, Table};
 use lance::dataset::{InsertBuilder, WriteMode, WriteParams};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -81,10 +81,13 @@ pub struct DatasetWriter {
 }
 
 /// The hash of a dataset's content begins with this.
+/// The version of what a dataset's rows are made of. A table more in the workspace changes no dataset.
+const DATASET_FORMAT: &str = "1.0";
+
 fn begin_hash(classes: &[String]) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
     "guideway-dataset".to_owned().feed(&mut hasher);
-    FORMAT_VERSION.to_string().feed(&mut hasher);
+    DATASET_FORMAT.to_owned().feed(&mut hasher);
     classes.to_vec().feed(&mut hasher);
     hasher
 }

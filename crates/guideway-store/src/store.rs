@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::SchemaRef;
-use guideway_schema::{FormatVersion, Table};
+use guideway_schema::{FORMAT_VERSION, FormatVersion, Table};
 use lance::dataset::builder::DatasetBuilder;
 use lance::dataset::{InsertBuilder, WriteMode, WriteParams};
 use lance::session::Session;
@@ -163,7 +163,21 @@ impl Store {
     pub async fn begin(&self) -> Result<Transaction> {
         let lock = self.lock()?;
         crate::recover::recover(self).await?;
+        self.upgrade().await?;
         Transaction::new(self.clone(), lock).await
+    }
+
+    /// Makes the tables that a workspace of an older minor version lacks. Until then they are read as empty.
+    async fn upgrade(&self) -> Result<()> {
+        if self.inner.catalog.format_version().await? >= FORMAT_VERSION {
+            return Ok(());
+        }
+        let known: BTreeMap<Table, Head> = self.inner.catalog.heads().await?.into_iter().collect();
+        let mut heads = Vec::new();
+        for table in Table::ALL.iter().filter(|table| !known.contains_key(table)) {
+            heads.push((*table, create_table(&self.inner.root, *table).await?));
+        }
+        self.inner.catalog.upgrade(&heads).await
     }
 
     /// Takes the writer's lock, if this build may write at all.

@@ -5,12 +5,14 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use crossbeam_channel::bounded;
 use guideway_core::{BBox, Reporter, Warning};
+use rand::RngExt as _;
 use rayon::prelude::*;
 
 use crate::boxes::{Candidate, Point, points, suppress};
 use crate::config::DetectorConfig;
 use crate::device::DeviceChoice;
 use crate::error::{SourceError, TrainError};
+use crate::loader::random;
 use crate::network::{Network, Outputs};
 use crate::params::{parse, to_safetensors, write_atomically};
 use crate::picture::{Picture, Placement, Tone, Window, draw};
@@ -45,6 +47,8 @@ pub struct ProbabilityMap {
     pub width: usize,
     /// `[classes, height, width]`, row by row, each in `0..=1`; classes are independent and need not sum to 1.
     pub values: Vec<f32>,
+    /// What goes into the output layer of the classes: `[channels, height, width]`, row by row. Empty unless asked for.
+    pub features: Vec<f32>,
 }
 
 /// The probability maps of one image, finest level first, before any suppression.
@@ -74,6 +78,8 @@ pub struct Inference {
 pub struct Wanted {
     /// The probability maps.
     pub maps: bool,
+    /// The features below the probability maps, with the maps.
+    pub features: bool,
     /// The embedding.
     pub embedding: bool,
 }
@@ -208,6 +214,39 @@ impl Detector {
         Ok(detector)
     }
 
+    /// A copy that lacks a random part of its pyramid's channels: one pass of Monte Carlo dropout (Gal and Ghahramani, "Dropout as a Bayesian
+    /// Approximation", ICML 2016), with the same channels dropped for every image. Several copies with different seeds are an ensemble without
+    /// training one.
+    ///
+    /// # Errors
+    /// [`TrainError::ConfigValue`] for a rate outside 0 to 0.9; [`TrainError::Device`].
+    pub fn with_dropout(&self, rate: f64, seed: u64) -> Result<Self, TrainError> {
+        if !(0.0..=0.9).contains(&rate) {
+            return Err(TrainError::ConfigValue {
+                key: "dropout",
+                value: rate.to_string(),
+                rule: "0 to 0.9",
+            });
+        }
+        let mut rng = random(&[b"dropout", &seed.to_le_bytes()]);
+        let keep: Vec<bool> = (0..self.config.model.neck)
+            .map(|_| rng.random::<f64>() >= rate)
+            .collect();
+        let fresh = Network::new(
+            &self.config.model,
+            self.classes.len(),
+            self.config.train.seed,
+            &self.device,
+        );
+        let network = fresh.with_params(&self.network.params()?).thinned(&keep, 1.0 - rate)?;
+        Ok(Self::from_parts(
+            self.config.clone(),
+            self.classes.clone(),
+            network,
+            self.device.clone(),
+        ))
+    }
+
     /// Predicts every sample, in order, and hands each result to `sink`. Images are decoded while the network works;
     /// memory holds two batches. On the CPU an image's result does not depend on the batch it is in.
     ///
@@ -221,9 +260,36 @@ impl Detector {
         reporter: &dyn Reporter,
         sink: &mut dyn FnMut(Inference) -> Result<(), SourceError>,
     ) -> Result<PredictSummary, TrainError> {
+        Self::predict_together(&[self], source, wanted, reporter, &mut |mut inferences| {
+            inferences.pop().map_or(Ok(()), &mut *sink)
+        })
+    }
+
+    /// As [`Self::predict`], with several detectors: `sink` gets what each says about an image, in their order. Images are read and decoded
+    /// once. The first detector's batch size counts.
+    ///
+    /// # Errors
+    /// As [`Self::predict`], and [`TrainError::InputSizes`] for detectors that take images of different sizes.
+    pub fn predict_together(
+        members: &[&Self],
+        source: &dyn SampleSource,
+        wanted: Wanted,
+        reporter: &dyn Reporter,
+        sink: &mut dyn FnMut(Vec<Inference>) -> Result<(), SourceError>,
+    ) -> Result<PredictSummary, TrainError> {
+        let Some(leader) = members.first() else {
+            return Ok(PredictSummary::default());
+        };
+        let size = |detector: &Self| [detector.config.model.input_width, detector.config.model.input_height];
+        let input = size(leader);
+        if let Some(other) = members.iter().find(|member| size(member) != input) {
+            return Err(TrainError::InputSizes {
+                first: input,
+                other: size(other),
+            });
+        }
         let task = reporter.begin("predicting", Some(source.len() as u64), "images");
-        let batch = self.config.predict.batch;
-        let input = [self.config.model.input_width, self.config.model.input_height];
+        let batch = leader.config.predict.batch;
         let mut summary = PredictSummary::default();
         std::thread::scope(|scope| {
             let (sender, receiver) = bounded(1);
@@ -257,8 +323,14 @@ impl Detector {
                         count: 1,
                     });
                 }
-                for inference in self.infer(ready, wanted)? {
-                    sink(inference).map_err(|source| TrainError::Source {
+                let mut all = vec![Vec::with_capacity(members.len()); ready.placed.len()];
+                for member in members {
+                    for (all, inference) in all.iter_mut().zip(member.infer(&ready, wanted)?) {
+                        all.push(inference);
+                    }
+                }
+                for inferences in all {
+                    sink(inferences).map_err(|source| TrainError::Source {
                         first,
                         last: first + count.saturating_sub(1) as usize,
                         source,
@@ -287,16 +359,16 @@ impl Detector {
         Ok(all)
     }
 
-    fn infer(&self, ready: Ready, wanted: Wanted) -> Result<Vec<Inference>, TrainError> {
+    fn infer(&self, ready: &Ready, wanted: Wanted) -> Result<Vec<Inference>, TrainError> {
         let count = ready.placed.len();
         if count == 0 {
             return Ok(Vec::new());
         }
         let model = &self.config.model;
         let shape = [count, 3, model.input_height, model.input_width];
-        let images = Tensor::from_data(TensorData::new(ready.images, shape), &self.device);
+        let images = Tensor::from_data(TensorData::new(ready.images.clone(), shape), &self.device);
         let outputs = self.network.forward(&images);
-        let maps = Maps::read(&outputs)?;
+        let maps = Maps::read(&outputs, wanted)?;
         let embeddings = if wanted.embedding {
             let pooled = outputs.features.mean_dims(&[2, 3]);
             read(pooled, "the embedding")?
@@ -306,10 +378,10 @@ impl Detector {
         let width = embeddings.len() / count;
         Ok((0..count)
             .into_par_iter()
-            .zip(ready.placed)
+            .zip(&ready.placed)
             .map(|(image, (id, size, placement))| Inference {
-                prediction: self.boxes(&maps, image, id, size, &placement),
-                maps: wanted.maps.then(|| maps.of_image(image, &model.strides, &placement)),
+                prediction: self.boxes(&maps, image, id.clone(), *size, placement),
+                maps: wanted.maps.then(|| maps.of_image(image, &model.strides, placement)),
                 embedding: embeddings[image * width..(image + 1) * width].to_vec(),
             })
             .collect())
@@ -410,11 +482,13 @@ struct LevelMaps {
     width: usize,
     probabilities: Vec<f32>,
     boxes: Vec<f32>,
+    features: Vec<f32>,
 }
 
 impl Maps {
-    fn read(outputs: &Outputs) -> Result<Self, TrainError> {
-        let levels = outputs.classes.iter().zip(&outputs.boxes).map(|(classes, boxes)| {
+    fn read(outputs: &Outputs, wanted: Wanted) -> Result<Self, TrainError> {
+        let levels = outputs.classes.iter().zip(&outputs.boxes).zip(&outputs.class_features);
+        let levels = levels.map(|((classes, boxes), features)| {
             let [_, count, height, width] = classes.dims();
             Ok(LevelMaps {
                 classes: count,
@@ -422,6 +496,11 @@ impl Maps {
                 width,
                 probabilities: read(activation::sigmoid(classes.clone()), "the class scores")?,
                 boxes: read(boxes.clone(), "the boxes")?,
+                features: if wanted.maps && wanted.features {
+                    read(features.clone(), "the class features")?
+                } else {
+                    Vec::new()
+                },
             })
         });
         Ok(Self {
@@ -432,11 +511,14 @@ impl Maps {
     fn of_image(&self, image: usize, strides: &[usize], placement: &Placement) -> ProbabilityMaps {
         let levels = self.levels.iter().zip(strides).map(|(level, stride)| {
             let length = level.classes * level.height * level.width;
+            let images = level.probabilities.len() / length.max(1);
+            let features = level.features.len() / images.max(1);
             ProbabilityMap {
                 stride: *stride,
                 height: level.height,
                 width: level.width,
                 values: level.probabilities[image * length..(image + 1) * length].to_vec(),
+                features: level.features[image * features..(image + 1) * features].to_vec(),
             }
         });
         ProbabilityMaps {

@@ -36,6 +36,14 @@ pub enum TrainError {
         /// As given: `cuda`, `wgpu`.
         device: &'static str,
     },
+    /// Detectors that are to see the same images take them in different sizes.
+    #[error("the models take images of {}×{} and {}×{} pixels", first[0], first[1], other[0], other[1])]
+    InputSizes {
+        /// Width and height that the first takes.
+        first: [usize; 2],
+        /// Width and height that another takes.
+        other: [usize; 2],
+    },
     /// No such device name.
     #[error("there is no device `{name}`: it is one of cpu, cuda and wgpu")]
     DeviceUnknown {
@@ -172,6 +180,9 @@ impl Hint for TrainError {
             Self::DeviceNotBuilt { device } => Some(format!(
                 "build with `cargo build --release --features {device}`, or use `--device cpu`"
             )),
+            Self::InputSizes { .. } => {
+                Some("take models of one `model.input_width` and `model.input_height`".to_owned())
+            }
             Self::DeviceUnknown { .. } => Some("name one of these, or leave it out to compute on the CPU".to_owned()),
             Self::NoSamples { .. } => Some(
                 "`guideway dataset show NAME` lists splits and classes; warnings name images that cannot be decoded"

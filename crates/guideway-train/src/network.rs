@@ -108,6 +108,8 @@ pub(crate) struct Outputs {
     pub(crate) boxes: Vec<Tensor<4>>,
     /// The last stage's features: `[n, channels, h, w]`.
     pub(crate) features: Tensor<4>,
+    /// What goes into the output layer of the classes, per level: `[n, neck, h, w]`.
+    pub(crate) class_features: Vec<Tensor<4>>,
 }
 
 /// Draws the first weights. They come from our own generator, so that a seed means the same on every device.
@@ -247,6 +249,7 @@ impl Network {
             classes: Vec::with_capacity(levels.len()),
             boxes: Vec::with_capacity(levels.len()),
             features: x,
+            class_features: Vec::with_capacity(levels.len()),
         };
         for (level, smooth) in levels.iter().zip(&self.smooth) {
             let level = smooth.forward(level);
@@ -254,6 +257,7 @@ impl Network {
             let boxes = self.box_tower.iter().fold(level, |x, unit| unit.forward(&x));
             outputs.classes.push(self.class_out.forward(&class));
             outputs.boxes.push(self.box_out.forward(&boxes));
+            outputs.class_features.push(class);
         }
         outputs
     }
@@ -272,6 +276,26 @@ impl Network {
             }),
             None => Ok(collect.set),
         }
+    }
+
+    /// The network without some channels of its pyramid, as dropout would leave it for one pass: those that `keep` denies are taken out of
+    /// what reads the pyramid, and the others count more by the reciprocal of the share that is kept.
+    ///
+    /// # Errors
+    /// When the device does not give the weights.
+    pub(crate) fn thinned(self, keep: &[bool], share_kept: f64) -> Result<Self, TrainError> {
+        let mut set = self.params()?;
+        let readers = if self.class_tower.is_empty() {
+            ["class_out.weight", "box_out.weight"]
+        } else {
+            ["class_tower.0.conv.weight", "box_tower.0.conv.weight"]
+        };
+        let reads_pyramid = |name: &str| readers.contains(&name);
+        set.scale_inputs(reads_pyramid, |channel| match keep.get(channel) {
+            Some(false) => 0.0,
+            _ => (1.0 / share_kept) as f32,
+        });
+        Ok(self.with_params(&set))
     }
 
     /// The network with these weights. They must come from a network of the same configuration.

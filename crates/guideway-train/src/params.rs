@@ -55,6 +55,21 @@ impl ParamSet {
         zeros
     }
 
+    /// Multiplies the kernels `[output, input, height, width]` of the named weights by a factor for each input channel.
+    pub(crate) fn scale_inputs(&mut self, named: impl Fn(&str) -> bool, factor: impl Fn(usize) -> f32) {
+        for entry in self.entries.iter_mut().filter(|entry| named(&entry.name)) {
+            let [_, inputs, height, width] = entry.shape[..] else {
+                continue;
+            };
+            for (kernel, values) in entry.values.chunks_exact_mut((height * width).max(1)).enumerate() {
+                let factor = factor(kernel % inputs.max(1));
+                for value in values {
+                    *value *= factor;
+                }
+            }
+        }
+    }
+
     /// How many numbers there are.
     pub(crate) fn count(&self) -> usize {
         self.entries.iter().map(|entry| entry.values.len()).sum()

@@ -7,6 +7,7 @@ use guideway_core::{Hint, exit};
 use guideway_eval::EvalError;
 use guideway_ingest::media::MediaError;
 use guideway_ingest::write::WriteError;
+use guideway_mine::MineError;
 use guideway_schema::{SinkError, SourceError};
 use guideway_store::StoreError;
 use guideway_train::TrainError;
@@ -166,6 +167,9 @@ pub enum ErrorKind {
     /// Evaluation failed.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// A selection failed.
+    #[error(transparent)]
+    Mine(#[from] MineError),
     /// Reading a log failed.
     #[error(transparent)]
     Log(#[from] guideway_ingest::mcap::McapError),
@@ -208,6 +212,7 @@ from!(
     StoreError,
     TrainError,
     EvalError,
+    MineError,
     guideway_ingest::mcap::McapError,
     MediaError,
     guideway_ingest::export::ExportError,
@@ -336,6 +341,7 @@ impl Hint for Error {
             ErrorKind::DetectorFile { source, .. } => source.hint(),
             ErrorKind::Setting { .. } => Some("change it there, or remove it for the default".to_owned()),
             ErrorKind::Eval(err) => err.hint(),
+            ErrorKind::Mine(err) => err.hint(),
             ErrorKind::Log(err) => err.hint(),
             ErrorKind::Media(err) => err.hint(),
             ErrorKind::Export(err) => err.hint(),
@@ -357,6 +363,7 @@ fn hint_of(err: &(dyn std::error::Error + 'static)) -> Option<String> {
         err.downcast_ref::<StoreError>().map(|err| err as _),
         err.downcast_ref::<MediaError>().map(|err| err as _),
         err.downcast_ref::<EvalError>().map(|err| err as _),
+        err.downcast_ref::<MineError>().map(|err| err as _),
     ];
     ours.into_iter().flatten().next()?.hint()
 }

@@ -10,6 +10,7 @@
 //! | ask in SQL | [`Workspace::query`] |
 //! | freeze, compare and export datasets | [`Workspace::freeze`], [`Workspace::dataset_diff`], [`Workspace::export`] |
 //! | train and predict | [`Workspace::train`], [`Workspace::predict`] |
+//! | choose what to label next | [`Workspace::mine`] |
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
 //! | make worlds, record fleets | [`world_record`], [`Workspace::world_frames`], [`world_preview`] |
 //! | follow lineage | [`Workspace::trace`] |
@@ -40,6 +41,7 @@ mod ingest;
 mod interrupt;
 mod lineage;
 mod logs;
+mod mine;
 mod plot;
 mod predict;
 mod query;
@@ -59,7 +61,10 @@ pub use evaluate::{ClassResult, EvalDelta, EvalDiff, EvalReport};
 pub use files::{ResultFormat, evaluate_files};
 pub use guideway_core as core;
 pub use guideway_eval as eval;
-pub use guideway_schema::{ChannelRow, EventRow, FrameRow, LabelRow, MetricRow, RecordingRow, SensorRow, Table};
+pub use guideway_mine::scores::Aggregate;
+pub use guideway_schema::{
+    ChannelRow, EventRow, FrameRow, LabelRow, MetricRow, RecordingRow, SelectionRow, SensorRow, Table,
+};
 pub use guideway_store::{
     Changes, Check, Compacted, DatasetDiff, Direction, DoctorReport, Status as CheckStatus, TableInfo, TraceGraph,
     TraceNode,
@@ -67,6 +72,7 @@ pub use guideway_store::{
 pub use ingest::{IngestOptions, IngestReport, IngestedRecording, Status};
 pub use interrupt::Interrupt;
 pub use logs::Message;
+pub use mine::{Diversity, Dropout, MineOptions, MineReport, Score};
 pub use plot::{ConfusionPlot, LinePlot, Series};
 pub use predict::PredictReport;
 pub use query::{JsonShape, QueryResult};

@@ -37,12 +37,12 @@ pub struct PredictReport {
 }
 
 /// What a model runs over.
-struct Target<'w> {
-    source: Box<dyn SampleSource + 'w>,
-    frames: Arc<FrameList>,
+pub(crate) struct Target<'w> {
+    pub(crate) source: Box<dyn SampleSource + 'w>,
+    pub(crate) frames: Arc<FrameList>,
     /// Names the frames: equal for equal frames.
-    key: String,
-    node: NodeRef,
+    pub(crate) key: String,
+    pub(crate) node: NodeRef,
 }
 
 impl Workspace {
@@ -84,7 +84,7 @@ impl Workspace {
     ) -> Result<(String, u64, bool), Error> {
         let started = clock::now_ns();
         let device = self.device(device)?;
-        let target = self.target(model, on, reporter)?;
+        let target = self.target(&model.classes, on, reporter)?;
         let run_id: String = IdBuilder::new("run")
             .text("predict")
             .text(&model.model_id)
@@ -189,8 +189,8 @@ impl Workspace {
         Ok(())
     }
 
-    /// What `--on` names.
-    fn target(&self, model: &ModelRecord, on: &str, reporter: &dyn Reporter) -> Result<Target<'_>, Error> {
+    /// What `--on` or `--from` names. Labels of a dataset are those of `classes`.
+    pub(crate) fn target(&self, classes: &[String], on: &str, reporter: &dyn Reporter) -> Result<Target<'_>, Error> {
         if is_query(on) {
             return self.query_target(on, reporter);
         }
@@ -211,7 +211,7 @@ impl Workspace {
         let frames = self.frame_list(&format!("SELECT frame_id, recording_id FROM {table} {condition}"))?;
         let key = format!("dataset {} {split}", dataset.info().hash);
         let node = dataset_node(dataset.info());
-        let source = DatasetSource::new(dataset, rows, &model.classes);
+        let source = DatasetSource::new(dataset, rows, classes);
         Ok(Target {
             source: Box::new(source),
             frames: Arc::new(frames),
@@ -260,7 +260,7 @@ impl Workspace {
     }
 
     /// The frames of a `SELECT frame_id, recording_id`, in its order.
-    fn frame_list(&self, sql: &str) -> Result<FrameList, Error> {
+    pub(crate) fn frame_list(&self, sql: &str) -> Result<FrameList, Error> {
         let mut result = self.query(sql)?;
         let batches = std::iter::from_fn(|| result.next_batch().transpose());
         FrameList::collect(batches.flat_map(|batch| match frames_of_batch(batch) {

@@ -8,6 +8,7 @@ mod docs;
 mod eval;
 mod lineage;
 mod log;
+mod mine;
 mod model;
 mod workspace;
 mod world;
@@ -29,6 +30,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Train(args) => model::train(context, &args),
         Command::Model(command) => model::run(context, &command),
         Command::Predict(args) => model::predict(context, &args),
+        Command::Mine(args) => mine::mine(context, &args),
         Command::Eval(command) => eval::run(context, &command),
         Command::Trace(args) => lineage::trace(context, &args),
         Command::Tables(args) => workspace::tables(context, &args),

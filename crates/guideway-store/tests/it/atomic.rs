@@ -3,7 +3,7 @@
 use futures::StreamExt as _;
 use guideway_core::Hint as _;
 use guideway_schema::{Sink as _, Table};
-use guideway_store::{Operation, Store, StoreError};
+use guideway_store::{DoctorOptions, Operation, Store, StoreError};
 
 use crate::support::{Outcome, frame_rows, ingest, label_rows, number, push_recording, recording_id, workspace};
 
@@ -108,7 +108,7 @@ async fn opening_and_making_say_what_is_wrong() -> Outcome {
 async fn newer_formats_are_refused() -> Outcome {
     let (_dir, store) = workspace().await?;
     let root = store.root().to_owned();
-    set_format(&root, "1.1").await?;
+    set_format(&root, "1.2").await?;
     let newer = Store::open(&root).await?;
     assert_eq!(number(&newer, "SELECT count(*) FROM frames").await?, 0);
     let Err(err) = newer.begin().await else {
@@ -120,11 +120,39 @@ async fn newer_formats_are_refused() -> Outcome {
         return Err("opened another major version".into());
     };
     insta::assert_snapshot!(crate::support::explain(&err), @r"
-    the workspace has format 2.0, this build reads 1.0
+    the workspace has format 2.0, this build reads 1.1
     hint: use a newer guideway
     ");
     set_format(&root, "banana").await?;
     assert!(matches!(Store::open(&root).await, Err(StoreError::BadVersion { .. })));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_of_an_older_format_reads_new_tables_as_empty_and_gets_them_with_the_first_write() -> Outcome {
+    let (_dir, store) = workspace().await?;
+    ingest(&store, 1, 2).await?;
+    let root = store.root().to_owned();
+    drop(store);
+    // As a build of format 1.0 left it.
+    let url = format!("sqlite://{}", root.join("catalog.sqlite").display());
+    let pool = sqlx::SqlitePool::connect(&url).await?;
+    sqlx::query("DELETE FROM table_heads WHERE name = 'selections'")
+        .execute(&pool)
+        .await?;
+    pool.close().await;
+    std::fs::remove_dir_all(root.join("tables/selections.lance"))?;
+    set_format(&root, "1.0").await?;
+
+    let older = Store::open(&root).await?;
+    assert_eq!(number(&older, "SELECT count(*) FROM selections").await?, 0);
+    assert!(older.doctor(DoctorOptions::default()).await?.is_whole());
+    ingest(&older, 2, 2).await?;
+    drop(older);
+    let upgraded = Store::open(&root).await?;
+    assert_eq!(upgraded.format_version(), guideway_schema::FORMAT_VERSION);
+    assert!(upgraded.table_versions().await?.contains_key("selections"));
+    assert!(upgraded.doctor(DoctorOptions::default()).await?.is_whole());
     Ok(())
 }
 

@@ -11,6 +11,7 @@ fn everything(detector: &Detector, source: &MemorySource) -> Vec<Inference> {
     let mut all = Vec::new();
     let wanted = Wanted {
         maps: true,
+        features: true,
         embedding: true,
     };
     let mut sink = |inference| {
@@ -138,4 +139,60 @@ fn boxes_lie_in_the_original_image_and_broken_images_are_counted() {
         Err("the table is full".into())
     });
     assert!(matches!(error, Err(TrainError::Source { first: 0, .. })));
+}
+
+#[test]
+fn detectors_together_say_what_each_says_alone() {
+    let source = MemorySource::new(shapes(5, 13));
+    let first = detector(2);
+    let second = first.with_dropout(0.5, 1).unwrap();
+    let mut together = Vec::new();
+    let mut sink = |inferences| {
+        together.push(inferences);
+        Ok(())
+    };
+    let wanted = Wanted {
+        maps: true,
+        features: true,
+        embedding: true,
+    };
+    let summary = Detector::predict_together(&[&first, &second], &source, wanted, &Silent, &mut sink).unwrap();
+    assert_eq!(summary.images, 5);
+    let apart = everything(&first, &source)
+        .into_iter()
+        .zip(everything(&second, &source));
+    let apart: Vec<Vec<Inference>> = apart.map(|(a, b)| vec![a, b]).collect();
+    assert!(together == apart);
+}
+
+#[test]
+fn dropout_changes_what_is_said_and_nothing_dropped_changes_nothing() {
+    let source = MemorySource::new(shapes(2, 14));
+    let whole = detector(2);
+    let said = |detector: &Detector| everything(detector, &source);
+    assert!(said(&whole) == said(&whole.with_dropout(0.0, 3).unwrap()));
+    let (one, two) = (whole.with_dropout(0.3, 1).unwrap(), whole.with_dropout(0.3, 2).unwrap());
+    assert!(said(&one) == said(&whole.with_dropout(0.3, 1).unwrap()));
+    let values = |detector: &Detector| said(detector)[0].maps.as_ref().unwrap().levels[0].values.clone();
+    assert_ne!(values(&one), values(&whole));
+    assert_ne!(values(&one), values(&two));
+    assert!(matches!(
+        whole.with_dropout(1.0, 1),
+        Err(TrainError::ConfigValue { .. })
+    ));
+}
+
+#[test]
+fn features_come_with_the_maps() {
+    let source = MemorySource::new(shapes(1, 15));
+    let maps = everything(&detector(1), &source)[0].maps.clone().unwrap();
+    for level in &maps.levels {
+        let cells = level.height * level.width;
+        assert_eq!(level.values.len(), classes().len() * cells, "classes");
+        assert_eq!(level.features.len(), 16 * cells, "the neck's channels");
+        assert!(
+            level.features.iter().all(|f| f.is_finite() && *f >= 0.0),
+            "after a rectifier"
+        );
+    }
 }

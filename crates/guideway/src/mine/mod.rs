@@ -1,0 +1,597 @@
+//! Choosing the frames to label next.
+
+mod score;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guideway_core::{IdBuilder, Reporter};
+use guideway_mine::diversity::{Pool, badge, core_set, k_means_plus_plus, omp, thin, top_n};
+use guideway_mine::scores::Aggregate;
+use guideway_mine::{MineError, Points};
+use guideway_schema::SelectionRow;
+use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord};
+use guideway_train::{Detector, Inference, Wanted};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+pub use self::score::Score;
+use self::score::{Found, Scored, Scorer};
+use crate::clock;
+use crate::error::{Error, ErrorKind};
+use crate::interrupt::Stopped;
+use crate::predict::Target;
+use crate::train::model_node;
+use crate::workspace::{Workspace, quote};
+
+/// Frames whose rows are looked up with one query.
+const LOOKUP_FRAMES: usize = 8192;
+
+/// How a selection avoids taking the same thing twice. What each means is in [`guideway_mine::diversity`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Diversity {
+    /// Not at all: the highest scores.
+    #[default]
+    TopN,
+    /// Seeding of k-means++ over embeddings, weighted by score.
+    KMeansPlusPlus,
+    /// The farthest first over embeddings, weighted by score.
+    CoreSet,
+    /// Sparse modelling: what explains most of the pool, weighted by score.
+    SparseModelling,
+    /// BADGE: k-means++ over gradients, whose lengths are scores already.
+    Badge,
+}
+
+impl Diversity {
+    /// Its name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TopN => "top-n",
+            Self::KMeansPlusPlus => "k-means++",
+            Self::CoreSet => "core-set",
+            Self::SparseModelling => "sparse-modelling",
+            Self::Badge => "badge",
+        }
+    }
+}
+
+/// Passes with dropout, instead of several models.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Dropout {
+    /// Number of passes.
+    pub passes: u32,
+    /// Part of the channels dropped, 0 to 0.9.
+    pub rate: f64,
+}
+
+/// What to choose, and how.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MineOptions {
+    /// Models by name or id: an ensemble when several. None for [`Score::Random`].
+    pub models: Vec<String>,
+    /// Passes with dropout for each model.
+    pub dropout: Option<Dropout>,
+    /// The pool: a query that yields `frame_id`, a dataset or one of its splits.
+    pub from: String,
+    /// How many frames.
+    pub budget: usize,
+    /// How the need for a label is measured.
+    pub score: Score,
+    /// How the scores of many places become a frame's.
+    pub aggregate: Aggregate,
+    /// Only these classes; all when empty.
+    pub classes: Vec<String>,
+    /// How not to take the same thing twice.
+    pub diversity: Diversity,
+    /// No two frames of one drive within so many seconds.
+    pub gap_s: Option<f64>,
+    /// Seed of whatever is drawn.
+    pub seed: u64,
+    /// Name of the selection.
+    pub out: String,
+}
+
+impl MineOptions {
+    fn check(&self) -> Result<(), Error> {
+        let usage = |message: String, hint: &str| Err(Error::usage(message, hint.to_owned()));
+        if self.budget == 0 {
+            return usage(
+                "a budget of 0 frames".to_owned(),
+                "give the number of frames, such as --budget 500",
+            );
+        }
+        if self.out.trim().is_empty() {
+            return usage(
+                "a selection without a name".to_owned(),
+                "name it, such as --out night-candidates",
+            );
+        }
+        if let Some(gap) = self.gap_s
+            && !(0.0..=1e9).contains(&gap)
+        {
+            return usage(
+                format!("a gap of {gap} seconds"),
+                "give 0 or more seconds, such as --gap 2",
+            );
+        }
+        if let Some(dropout) = self.dropout
+            && (dropout.passes == 0 || !(0.0..=0.9).contains(&dropout.rate))
+        {
+            return usage(
+                format!("{} dropout passes at a rate of {}", dropout.passes, dropout.rate),
+                "give 1 and more passes, and a rate of 0 to 0.9",
+            );
+        }
+        if self.score == Score::Random {
+            return if self.models.is_empty() && self.diversity == Diversity::TopN {
+                Ok(())
+            } else {
+                usage(
+                    "a random selection with a model or with diversity".to_owned(),
+                    "leave --model and --diversity out, or choose another score",
+                )
+            };
+        }
+        if self.models.is_empty() {
+            return usage(
+                format!("the score {} without a model", self.score.name()),
+                "name one with --model; `guideway model ls` lists them",
+            );
+        }
+        let voices = self.models.len() * self.dropout.map_or(1, |dropout| dropout.passes as usize);
+        if self.score == Score::MutualInformation && voices < 2 {
+            return usage(
+                "mutual information of one model, which is 0 everywhere".to_owned(),
+                "name several models with --model A,B, or give --dropout-passes 8, or choose --score entropy",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What was chosen.
+#[derive(Debug, Clone, Serialize)]
+pub struct MineReport {
+    /// Name of the selection.
+    pub selection: String,
+    /// The run.
+    pub run_id: String,
+    /// Frames in the pool.
+    pub pool: u64,
+    /// Frames of the pool that the models were trained on: never chosen.
+    pub labelled: u64,
+    /// Frames left out because a better one is within the gap.
+    pub thinned: u64,
+    /// Frames chosen.
+    pub selected: u64,
+    /// The chosen frames by the class that they were wanted for most.
+    pub by_class: Vec<(String, u64)>,
+    /// Scores of the chosen: the highest, the middle and the lowest; none where they were drawn by lot.
+    pub scores: Option<[f64; 3]>,
+    /// Was it made just now?
+    pub created: bool,
+}
+
+/// A pool with its scores.
+#[derive(Default)]
+struct Scanned {
+    ids: Vec<String>,
+    scored: Vec<Scored>,
+    /// Embeddings or gradients, row after row, when diversity asks for them.
+    rows: Vec<f32>,
+}
+
+impl Workspace {
+    /// Chooses frames to be labelled next, and keeps them as rows of the table `selections`.
+    ///
+    /// The same models, pool and options choose the same frames. Frames that a model was trained on are never chosen. Memory holds an embedding for
+    /// each frame of the pool when diversity is asked for (about 1 KB), and about 200 bytes when not. [`Interrupt`](crate::Interrupt)
+    /// ends it with nothing kept.
+    pub fn mine(
+        &self,
+        options: &MineOptions,
+        device: Option<&str>,
+        reporter: &dyn Reporter,
+    ) -> Result<MineReport, Error> {
+        options.check()?;
+        let started = clock::now_ns();
+        let device = self.device(device)?;
+        let models: Vec<ModelRecord> = options
+            .models
+            .iter()
+            .map(|name| self.model_record(name))
+            .collect::<Result<_, _>>()?;
+        let no_classes = Vec::new();
+        let classes = models.first().map_or(&no_classes, |model| &model.classes);
+        let target = self.target(classes, &options.from, reporter)?;
+        let run_id: String = models
+            .iter()
+            .fold(IdBuilder::new("run").text("mine"), |id, model| {
+                id.text(&model.model_id).text(&model.digest)
+            })
+            .text(&target.key)
+            .text(&json!(options).to_string())
+            .text(device.name())
+            .finish();
+        self.check_name(&options.out, &run_id)?;
+        if self.is_done(&run_id)? {
+            return self.mine_report(options, run_id, false);
+        }
+        let members = self.members(&models, options, device)?;
+        let scorer = Scorer::new(options.score, options.aggregate, &options.classes, &members)?;
+        let scanned = if options.score == Score::Random {
+            draw(&target, options.seed)
+        } else {
+            self.scan(&target, &members, &scorer, options, reporter)?
+        };
+        let labelled = self.labelled_rows(&models, &scanned.ids)?;
+        let (chosen, thinned) = self.choose(&scanned, &labelled, options)?;
+        if chosen.is_empty() {
+            return Err(ErrorKind::NothingSelected {
+                message: format!("all {} frames of the pool were trained on already", scanned.ids.len()),
+                hint: Some("widen the pool with --from".to_owned()),
+            }
+            .into());
+        }
+        let rows = chosen.iter().enumerate().map(|(rank, row)| {
+            let (id, scored) = (&scanned.ids[*row as usize], &scanned.scored[*row as usize]);
+            let best = scored.by_class.iter().zip(&scorer.classes).fold(
+                None,
+                |best: Option<(f32, &String)>, (score, class)| match best {
+                    Some((most, _)) if most >= *score => best,
+                    _ => Some((*score, class)),
+                },
+            );
+            SelectionRow {
+                selection: options.out.clone(),
+                run_id: run_id.clone(),
+                frame_id: id.clone(),
+                recording_id: target.frames.recording(id).unwrap_or_default().to_owned(),
+                rank: rank as i64,
+                score: f64::from(scored.score),
+                class: best.map(|(_, class)| class.clone()),
+                reason: (!scored.by_class.is_empty())
+                    .then(|| json!({ "scores": scorer.named(&scored.by_class) }).to_string()),
+            }
+        });
+        let rows: Vec<SelectionRow> = rows.collect();
+        let recordings: BTreeSet<String> = rows.iter().map(|row| row.recording_id.clone()).collect();
+        let params = json!({
+            "options": options, "device": device.name(),
+            "pool": scanned.ids.len(), "labelled": labelled.len(), "thinned": thinned, "selected": rows.len(),
+        });
+        let mut transaction = self.block_on(self.store().begin())?;
+        self.block_on(transaction.push(rows.into()))?;
+        let mut operation = clock::operation("mine", &self.settings().user, started)
+            .input(target.node.clone())
+            .params(params.clone());
+        operation.inputs.extend(models.iter().map(model_node));
+        operation
+            .inputs
+            .extend(recordings.into_iter().map(|id| NodeRef::new(NodeKind::Recording, id)));
+        transaction.put_run(RunRecord {
+            run_id: run_id.clone(),
+            kind: "mine".to_owned(),
+            name: options.out.clone(),
+            params,
+            status: "done".to_owned(),
+            code_version: clock::code_version(),
+            seed: i64::try_from(options.seed).ok(),
+            started_ns: started,
+            ended_ns: Some(operation.ended_ns),
+            machine: clock::machine(),
+        });
+        self.block_on(transaction.commit(operation))?;
+        self.mine_report(options, run_id, true)
+    }
+
+    /// A selection's name names one selection.
+    fn check_name(&self, name: &str, run_id: &str) -> Result<(), Error> {
+        let others = self.counts(&format!(
+            "SELECT run_id, count(*) FROM selections WHERE selection = {} AND run_id <> {} GROUP BY run_id",
+            quote(name),
+            quote(run_id)
+        ))?;
+        match others.first() {
+            None => Ok(()),
+            Some((_, frames)) => Err(Error::usage(
+                format!("another selection of {frames} frames is called `{name}` already"),
+                "choose another name with --out".to_owned(),
+            )),
+        }
+    }
+
+    /// The voices: every model, or every pass of it.
+    fn members(
+        &self,
+        models: &[ModelRecord],
+        options: &MineOptions,
+        device: guideway_train::DeviceChoice,
+    ) -> Result<Vec<Detector>, Error> {
+        let mut members = Vec::new();
+        for model in models {
+            let whole = self.detector(model, device)?;
+            match options.dropout {
+                None => members.push(whole),
+                Some(dropout) => {
+                    for pass in 0..dropout.passes {
+                        let seed = options.seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(pass));
+                        members.push(whole.with_dropout(dropout.rate, seed)?);
+                    }
+                }
+            }
+        }
+        Ok(members)
+    }
+
+    /// Scores every frame of the pool, one batch at a time.
+    fn scan(
+        &self,
+        target: &Target<'_>,
+        members: &[Detector],
+        scorer: &Scorer,
+        options: &MineOptions,
+        reporter: &dyn Reporter,
+    ) -> Result<Scanned, Error> {
+        let members: Vec<&Detector> = members.iter().collect();
+        let wanted = Wanted {
+            maps: options.score.needs_maps() || options.diversity == Diversity::Badge,
+            features: options.score == Score::GradientNorm || options.diversity == Diversity::Badge,
+            embedding: options.diversity != Diversity::TopN,
+        };
+        let mut scanned = Scanned::default();
+        let places = if options.score == Score::TrackDisagreement {
+            self.neighbours(target)?
+        } else {
+            BTreeMap::new()
+        };
+        let mut consecutive = 0_u64;
+        // What was found in the last frame of each sensor, and its row.
+        let mut last: BTreeMap<u32, (usize, i64, Found)> = BTreeMap::new();
+        let result = Detector::predict_together(&members, target.source.as_ref(), wanted, reporter, &mut |said| {
+            self.interrupt().check()?;
+            let Some(first) = said.first() else { return Ok(()) };
+            let row = scanned.ids.len();
+            let id = first.prediction.id.clone();
+            let mut scored = Scored {
+                score: 0.0,
+                by_class: vec![0.0; scorer.classes.len()],
+            };
+            if options.score == Score::TrackDisagreement {
+                if let Some(place) = places.get(&id) {
+                    let now = scorer.found(&said);
+                    if let Some((before, sequence, found)) = last.get(&place.sensor)
+                        && sequence + 1 == place.sequence
+                    {
+                        consecutive += 1;
+                        scored = scorer.score(&said, &[found], place.size)?;
+                        // The frame before is contradicted as much as this one.
+                        let earlier = &mut scanned.scored[*before];
+                        if scored.score > earlier.score {
+                            *earlier = scored.clone();
+                        }
+                    }
+                    last.insert(place.sensor, (row, place.sequence, now));
+                }
+            } else {
+                scored = scorer.score(&said, &[], [0.0; 2])?;
+            }
+            match options.diversity {
+                Diversity::TopN => {}
+                Diversity::Badge => scanned.rows.extend(scorer.gradients(&said)?),
+                _ => scanned.rows.extend(mean_embedding(&said)),
+            }
+            scanned.ids.push(id);
+            scanned.scored.push(scored);
+            Ok(())
+        });
+        match result {
+            Ok(_) if options.score == Score::TrackDisagreement && consecutive == 0 => Err(Error::usage(
+                "no two frames of the pool follow each other, so that no tracks can disagree",
+                "take whole drives into the pool, or choose another score".to_owned(),
+            )),
+            Ok(_) => Ok(scanned),
+            Err(err) if Stopped::is_in_train(&err) => Err(Error::interrupted(
+                format!("nothing of the selection {} is kept", options.out),
+                "run it again: it begins anew, with the same result",
+            )),
+            Err(err) => Err(err.into()),
+        }
+    }
+
+    /// Which rows of the pool the models were trained on.
+    fn labelled_rows(&self, models: &[ModelRecord], ids: &[String]) -> Result<Vec<u32>, Error> {
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        let datasets: BTreeSet<&String> = models.iter().filter_map(|model| model.dataset_id.as_ref()).collect();
+        for dataset in datasets {
+            let Some(info) = self.block_on(self.store().find_dataset(dataset))? else {
+                continue;
+            };
+            let frames = self.frame_list(&format!(
+                "SELECT frame_id, recording_id FROM datasets.\"{}\"",
+                info.name
+            ))?;
+            known.extend(frames.sorted().map(str::to_owned));
+        }
+        let rows = ids.iter().enumerate().filter(|(_, id)| known.contains(*id));
+        Ok(rows.map(|(row, _)| row as u32).collect())
+    }
+
+    /// The chosen rows in the order of choice, and how many were left out by the gap.
+    fn choose(&self, scanned: &Scanned, labelled: &[u32], options: &MineOptions) -> Result<(Vec<u32>, u64), Error> {
+        let is_labelled: BTreeSet<u32> = labelled.iter().copied().collect();
+        let mut open: Vec<u32> = (0..scanned.ids.len() as u32)
+            .filter(|row| !is_labelled.contains(row))
+            .collect();
+        let mut thinned = 0;
+        if let Some(gap) = options.gap_s {
+            let moments = self.moments(scanned)?;
+            let kept = thin::keep(&moments, labelled, (gap * 1e9) as u64)?;
+            let kept: BTreeSet<u32> = kept.into_iter().collect();
+            let before = open.len();
+            open.retain(|row| kept.contains(row));
+            thinned = (before - open.len()) as u64;
+        }
+        if open.is_empty() {
+            return Ok((Vec::new(), thinned));
+        }
+        let scores: Vec<f32> = open.iter().map(|row| scanned.scored[*row as usize].score).collect();
+        let chosen = if options.diversity == Diversity::TopN {
+            top_n(&scores, options.budget)?
+        } else {
+            diverse(scanned, &open, labelled, &scores, options)?
+        };
+        Ok((chosen.into_iter().map(|place| open[place as usize]).collect(), thinned))
+    }
+
+    /// When each frame of the pool was taken, and in which drive.
+    fn moments(&self, scanned: &Scanned) -> Result<Vec<thin::Moment>, Error> {
+        let mut groups: BTreeMap<String, u32> = BTreeMap::new();
+        let mut moments = Vec::with_capacity(scanned.ids.len());
+        for (ids, scored) in scanned
+            .ids
+            .chunks(LOOKUP_FRAMES)
+            .zip(scanned.scored.chunks(LOOKUP_FRAMES))
+        {
+            let frames = self.frames_by_id(ids.iter().map(String::as_str))?;
+            for (id, scored) in ids.iter().zip(scored) {
+                let frame = frames.get(id);
+                let group = frame.map_or_else(|| id.clone(), |frame| frame.group_id.clone());
+                let next = groups.len() as u32;
+                moments.push(thin::Moment {
+                    group: *groups.entry(group).or_insert(next),
+                    time_ns: frame.and_then(|frame| frame.timestamp_ns),
+                    score: scored.score,
+                });
+            }
+        }
+        Ok(moments)
+    }
+
+    /// Which frame of which sensor each frame of the pool is.
+    fn neighbours(&self, target: &Target<'_>) -> Result<BTreeMap<String, Place>, Error> {
+        let mut sensors: BTreeMap<String, u32> = BTreeMap::new();
+        let mut places = BTreeMap::new();
+        let ids: Vec<&str> = target.frames.sorted().collect();
+        for ids in ids.chunks(LOOKUP_FRAMES) {
+            for (id, frame) in self.frames_by_id(ids.iter().copied())? {
+                // Images of a collection have places in it, but no time that passes between them.
+                if frame.timestamp_ns.is_none() {
+                    continue;
+                }
+                let next = sensors.len() as u32;
+                let side = |pixels: Option<i64>| pixels.map_or(f64::INFINITY, |pixels| pixels as f64);
+                let place = Place {
+                    sensor: *sensors.entry(frame.sensor_id).or_insert(next),
+                    sequence: frame.sequence,
+                    size: [side(frame.width), side(frame.height)],
+                };
+                places.insert(id, place);
+            }
+        }
+        Ok(places)
+    }
+
+    fn mine_report(&self, options: &MineOptions, run_id: String, created: bool) -> Result<MineReport, Error> {
+        let rows: Vec<SelectionRow> = self.rows(&format!(
+            "SELECT * FROM selections WHERE run_id = {} ORDER BY rank",
+            quote(&run_id)
+        ))?;
+        let run = self.block_on(self.store().find_run(&run_id))?;
+        let count = |name: &str| run.as_ref().and_then(|run| run.params[name].as_u64()).unwrap_or(0);
+        let mut classes: BTreeMap<&String, u64> = BTreeMap::new();
+        for class in rows.iter().filter_map(|row| row.class.as_ref()) {
+            *classes.entry(class).or_default() += 1;
+        }
+        let mut by_class: Vec<(String, u64)> = classes.into_iter().map(|(class, n)| (class.clone(), n)).collect();
+        by_class.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        let mut scores: Vec<f64> = rows.iter().map(|row| row.score).collect();
+        scores.sort_by(|a, b| b.total_cmp(a));
+        Ok(MineReport {
+            selection: options.out.clone(),
+            pool: count("pool"),
+            labelled: count("labelled"),
+            thinned: count("thinned"),
+            selected: rows.len() as u64,
+            by_class,
+            scores: (options.score != Score::Random && !scores.is_empty())
+                .then(|| [scores[0], scores[scores.len() / 2], scores[scores.len() - 1]]),
+            run_id,
+            created,
+        })
+    }
+}
+
+/// Where a frame stands in its sensor's sequence.
+struct Place {
+    sensor: u32,
+    sequence: i64,
+    /// Width and height, px.
+    size: [f64; 2],
+}
+
+/// The mean of the models' embeddings, one after the other where their lengths differ.
+fn mean_embedding(said: &[Inference]) -> Vec<f32> {
+    let width = said.first().map_or(0, |said| said.embedding.len());
+    if said.iter().any(|said| said.embedding.len() != width) {
+        return said.iter().flat_map(|said| said.embedding.iter().copied()).collect();
+    }
+    let mean = |at: usize| said.iter().map(|said| f64::from(said.embedding[at])).sum::<f64>() / said.len() as f64;
+    (0..width).map(|at| mean(at) as f32).collect()
+}
+
+/// Places in `open` by the diversity asked for. What is labelled counts as taken.
+fn diverse(
+    scanned: &Scanned,
+    open: &[u32],
+    labelled: &[u32],
+    scores: &[f32],
+    options: &MineOptions,
+) -> Result<Vec<u32>, MineError> {
+    let width = scanned.rows.len() / scanned.ids.len().max(1);
+    let rows: Vec<f32> = open
+        .iter()
+        .chain(labelled)
+        .flat_map(|row| &scanned.rows[*row as usize * width..(*row as usize + 1) * width])
+        .copied()
+        .collect();
+    let weights: Vec<f32> = scores
+        .iter()
+        .copied()
+        .chain(std::iter::repeat_n(0.0, labelled.len()))
+        .collect();
+    let taken: Vec<u32> = (open.len() as u32..(open.len() + labelled.len()) as u32).collect();
+    let pool = Pool::new(Points::new(&rows, width)?)
+        .weights(&weights)?
+        .labelled(&taken)?;
+    match options.diversity {
+        Diversity::TopN | Diversity::CoreSet => core_set(&pool, options.budget),
+        Diversity::KMeansPlusPlus => k_means_plus_plus(&pool, options.budget, options.seed),
+        Diversity::Badge => badge(&pool, options.budget, options.seed),
+        Diversity::SparseModelling => {
+            let explaining = omp::select(&pool, options.budget, &omp::OmpParams::default())?;
+            Ok(explaining.into_iter().map(|explaining| explaining.row).collect())
+        }
+    }
+}
+
+/// Every frame by lot.
+fn draw(target: &Target<'_>, seed: u64) -> Scanned {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    // In the order of their ids, so that a lot does not depend on where files lie.
+    let ids: Vec<String> = target.frames.sorted().map(str::to_owned).collect();
+    Scanned {
+        scored: ids
+            .iter()
+            .map(|_| Scored {
+                score: rng.random(),
+                by_class: Vec::new(),
+            })
+            .collect(),
+        ids,
+        rows: Vec::new(),
+    }
+}
