@@ -1,5 +1,6 @@
 //! The command line's types. What a command does is in `commands/<noun>.rs`; what it means is in the facade.
 
+pub(crate) mod label;
 pub(crate) mod mine;
 pub(crate) mod world;
 
@@ -101,6 +102,9 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Choose the frames to label next
     Mine(mine::MineArgs),
+    /// Have chosen frames labelled
+    #[command(subcommand)]
+    Label(label::LabelCommand),
     /// Evaluate models and result files
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -272,6 +276,10 @@ pub(crate) struct FreezeArgs {
     /// Keep only labels of these classes [default: all that occur]
     #[arg(long, value_delimiter = ',', value_name = "CLASS,…")]
     pub(crate) classes: Vec<String>,
+
+    /// Keep only labels by these labelers (column `labeler` of the table `labels`) [default: by anybody]
+    #[arg(long = "labeler", value_delimiter = ',', value_name = "LABELER,…")]
+    pub(crate) labelers: Vec<String>,
 
     /// Labels of a smaller area are kept as to be ignored: neither learnt nor counted [px²; the mask's, else the box's]
     #[arg(long, value_name = "PX2", default_value_t = 0.0)]

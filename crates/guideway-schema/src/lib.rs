@@ -25,6 +25,7 @@
 //! | `labels` | labelled object in a frame |
 //! | `predictions` | predicted object in a frame |
 //! | `selections` | chosen frame |
+//! | `answers` | frame that a labeler was asked about, with time and price |
 //! | `events` | miss, false positive, confusion or poor localisation |
 //! | `metrics` | value of a metric on a slice |
 
@@ -35,8 +36,8 @@ mod version;
 
 pub use column::{Column, Row, SchemaError};
 pub use rows::{
-    ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, PredictionRow, RecordingRow, Rows, SelectionRow,
-    SensorRow, SignalRow, Table,
+    AnswerRow, ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, PredictionRow, RecordingRow, Rows,
+    SelectionRow, SensorRow, SignalRow, Table,
 };
 pub use source::{Collected, IngestSummary, Sink, SinkError, Source, SourceError};
 pub use version::{FORMAT_VERSION, FormatVersion, VersionError};

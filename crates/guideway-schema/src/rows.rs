@@ -320,6 +320,33 @@ rows! {
         reason: Option<String>,
     }
 
+    /// What a labeler answered about a frame: the price of its labels.
+    AnswerRow in "answers" {
+        /// The run that asked.
+        run_id: String,
+        /// Names the labelers with their settings, and the classes asked for: nobody is asked twice about a frame under one order.
+        order_id: String,
+        /// Name of the selection, or the query, that the frame was asked for.
+        selection: String,
+        /// The frame.
+        frame_id: String,
+        /// The recording.
+        recording_id: String,
+        /// Who answered.
+        labeler: String,
+        /// Boxes drawn: rows of `labels` whose `source_uri` is `run:` and the run. A frame without boxes that was not refused is one in which
+        /// nothing was seen.
+        boxes: i64,
+        /// Why the frame was refused; null when it was labelled.
+        refusal: Option<String>,
+        /// Time spent, s.
+        seconds: f64,
+        /// Price, in millionths of the currency, so that sums are exact.
+        price_micros: i64,
+        /// Currency, by its code in ISO 4217.
+        currency: String,
+    }
+
     /// A mistake, with what it names.
     EventRow in "events" {
         /// Id.
@@ -468,6 +495,8 @@ tables! {
     Predictions => PredictionRow,
     /// Frames chosen by mining, in the order of choice.
     Selections => SelectionRow,
+    /// Answers of labelers, with time and price.
+    Answers => AnswerRow,
     /// Misses, false positives, confusions and poor localisations.
     Events => EventRow,
     /// Values of metrics on slices.

@@ -137,11 +137,16 @@ impl Transaction {
         self.pending.entry(table).or_default().deletes.insert(predicate.into());
     }
 
-    /// Removes what ingest wrote about a recording, to be followed by pushing it anew.
+    /// Removes what ingest wrote about a recording (not labels that labelers made since), to be followed by pushing it anew.
     pub fn replace_recording(&mut self, recording: &RecordingId) {
         let predicate = format!("recording_id = {}", quote(recording.as_str()));
         for table in INGESTED {
-            self.delete(table, predicate.clone());
+            // Labels that were ordered and paid for are no part of the log: they stay.
+            let predicate = match table {
+                Table::Labels => format!("{predicate} AND source_uri NOT LIKE 'run:%'"),
+                _ => predicate.clone(),
+            };
+            self.delete(table, predicate);
         }
     }
 

@@ -20,6 +20,7 @@ use serde_json::json;
 
 use crate::clock;
 use crate::error::{Error, ErrorKind};
+use crate::origin::{Origin, by_labelers};
 use crate::split::{SplitSpec, assign, straddling};
 use crate::workspace::{Workspace, quote};
 
@@ -54,6 +55,8 @@ pub struct FreezeOptions {
     pub seed: u64,
     /// Keep only labels of these classes; all that occur when empty.
     pub classes: Vec<String>,
+    /// Keep only labels by these labelers; all when empty.
+    pub labelers: Vec<String>,
     /// Labels whose area (the mask's where there is one, else the box's) is smaller than this, px², are kept as to be ignored: neither
     /// learnt nor counted.
     pub min_area: f64,
@@ -190,7 +193,8 @@ impl Workspace {
                 }
             }
         }
-        let classes = self.classes_of(&order, &options.classes)?;
+        let by = by_labelers(&options.labelers);
+        let classes = self.classes_of(&order, &options.classes, &by)?;
         let fractions = options.split.clone().unwrap_or_default();
         let by_query = selected.iter().any(|frame| frame.split.is_some());
         let spec = DatasetSpec {
@@ -214,9 +218,10 @@ impl Workspace {
         let task = reporter.begin("Freezing", Some(order.len() as u64), "frames");
         let mut writer = self.block_on(self.store().begin_dataset(spec))?;
         let mut media = MediaReader::default();
+        let mut origin = Origin::default();
         for part in order.chunks(LOOKUP_FRAMES) {
             let frames = self.frames_by_id(frame_ids(part))?;
-            let mut labels = self.labels_of(part, &classes, options.min_area)?;
+            let mut labels = self.labels_of(part, &classes, options, &mut origin)?;
             for few in by_media_size(part, &frames) {
                 self.stop_here(
                     || format!("nothing of dataset `{name}` is kept, and its name is free"),
@@ -228,7 +233,8 @@ impl Workspace {
                 }
             }
         }
-        let operation = clock::operation("freeze", &self.settings().user, started)
+        origin.warn(reporter);
+        let mut operation = clock::operation("freeze", &self.settings().user, started)
             .input(NodeRef::new(NodeKind::Query, options.sql.clone()))
             .params(json!({
                 "name": name,
@@ -236,8 +242,10 @@ impl Workspace {
                 "split": if by_query { "by the query".to_owned() } else { fractions.to_string() },
                 "group_by": options.group_by,
                 "classes": options.classes,
+                "labelers": options.labelers,
                 "min_area": options.min_area,
             }));
+        operation.inputs.extend(origin.into_runs());
         let frozen = self.block_on(writer.finish(operation))?;
         let mut summary = self.summary(&frozen.info)?;
         summary.created = frozen.created;
@@ -438,11 +446,11 @@ impl Workspace {
     }
 
     /// The classes of the labels to freeze, sorted.
-    fn classes_of(&self, order: &[(String, String)], wanted: &[String]) -> Result<BTreeSet<String>, Error> {
+    fn classes_of(&self, order: &[(String, String)], wanted: &[String], by: &str) -> Result<BTreeSet<String>, Error> {
         let mut found = BTreeSet::new();
         for part in order.chunks(LOOKUP_FRAMES) {
             let sql = format!(
-                "SELECT DISTINCT class, 1 FROM labels WHERE NOT is_ignored AND frame_id IN ({})",
+                "SELECT DISTINCT class, 1 FROM labels WHERE NOT is_ignored {by} AND frame_id IN ({})",
                 ids(frame_ids(part))
             );
             found.extend(self.counts(&sql)?.into_iter().map(|(class, _)| class));
@@ -492,12 +500,15 @@ impl Workspace {
         &self,
         part: &[(String, String)],
         classes: &BTreeSet<String>,
-        min_area: f64,
+        options: &FreezeOptions,
+        origin: &mut Origin,
     ) -> Result<BTreeMap<String, Vec<SampleLabel>>, Error> {
         let rows: Vec<LabelRow> = self.rows(&format!(
-            "SELECT * FROM labels WHERE frame_id IN ({})",
-            ids(frame_ids(part))
+            "SELECT * FROM labels WHERE frame_id IN ({}) {}",
+            ids(frame_ids(part)),
+            by_labelers(&options.labelers)
         ))?;
+        origin.note(&rows);
         let mut labels: BTreeMap<String, Vec<SampleLabel>> = BTreeMap::new();
         // What is to be ignored stays, whatever it is called: it must not be learnt as background.
         for row in rows
@@ -507,7 +518,7 @@ impl Workspace {
             let frame_id = row.frame_id.clone();
             let mut label = SampleLabel::from(row);
             let area = label.area.or_else(|| label.bbox().map(BBox::area));
-            label.is_ignored |= area.is_some_and(|area| area < min_area);
+            label.is_ignored |= area.is_some_and(|area| area < options.min_area);
             labels.entry(frame_id).or_default().push(label);
         }
         Ok(labels)

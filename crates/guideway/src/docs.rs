@@ -4,9 +4,9 @@ use guideway_world::{params::world_schema, sensors::Rig};
 
 use crate::config::ConfigFile;
 
-/// The names of the schemas: `config` for `guideway.toml`, `detector`, `world` and `rig` for the files of those names.
+/// The names of the schemas: `config` for `guideway.toml`, `detector`, `labelers`, `world` and `rig` for the files of those names.
 pub fn schemas() -> Vec<&'static str> {
-    vec!["config", "detector", "world", "rig"]
+    vec!["config", "detector", "labelers", "world", "rig"]
 }
 
 /// The JSON schema of this name.
@@ -14,6 +14,7 @@ pub fn schema(name: &str) -> Option<String> {
     let value = match name {
         "config" => schemars::schema_for!(ConfigFile).to_value(),
         "detector" => guideway_train::DetectorConfig::json_schema(),
+        "labelers" => guideway_label::LabelersFile::json_schema(),
         "world" => world_schema(),
         "rig" => Rig::json_schema(),
         _ => return None,

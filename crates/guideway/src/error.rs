@@ -7,6 +7,7 @@ use guideway_core::{Hint, exit};
 use guideway_eval::EvalError;
 use guideway_ingest::media::MediaError;
 use guideway_ingest::write::WriteError;
+use guideway_label::LabelError;
 use guideway_mine::MineError;
 use guideway_schema::{SinkError, SourceError};
 use guideway_store::StoreError;
@@ -170,6 +171,17 @@ pub enum ErrorKind {
     /// A selection failed.
     #[error(transparent)]
     Mine(#[from] MineError),
+    /// Labelling failed.
+    #[error(transparent)]
+    Label(LabelError),
+    /// A labelers file is wrong.
+    #[error("{source}\n  in {}", path.display())]
+    LabelersFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: LabelError,
+    },
     /// Reading a log failed.
     #[error(transparent)]
     Log(#[from] guideway_ingest::mcap::McapError),
@@ -342,6 +354,7 @@ impl Hint for Error {
             ErrorKind::Setting { .. } => Some("change it there, or remove it for the default".to_owned()),
             ErrorKind::Eval(err) => err.hint(),
             ErrorKind::Mine(err) => err.hint(),
+            ErrorKind::Label(err) | ErrorKind::LabelersFile { source: err, .. } => err.hint(),
             ErrorKind::Log(err) => err.hint(),
             ErrorKind::Media(err) => err.hint(),
             ErrorKind::Export(err) => err.hint(),

@@ -10,7 +10,7 @@
 //! | ask in SQL | [`Workspace::query`] |
 //! | freeze, compare and export datasets | [`Workspace::freeze`], [`Workspace::dataset_diff`], [`Workspace::export`] |
 //! | train and predict | [`Workspace::train`], [`Workspace::predict`] |
-//! | choose what to label next | [`Workspace::mine`] |
+//! | choose what to label next, have it labelled | [`Workspace::mine`], [`Workspace::label_oracle`] |
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
 //! | make worlds, record fleets | [`world_record`], [`Workspace::world_frames`], [`world_preview`] |
 //! | follow lineage | [`Workspace::trace`] |
@@ -39,9 +39,11 @@ mod evaluate;
 mod files;
 mod ingest;
 mod interrupt;
+mod label;
 mod lineage;
 mod logs;
 mod mine;
+mod origin;
 mod plot;
 mod predict;
 mod query;
@@ -71,6 +73,7 @@ pub use guideway_store::{
 };
 pub use ingest::{IngestOptions, IngestReport, IngestedRecording, Status};
 pub use interrupt::Interrupt;
+pub use label::{OracleOptions, OracleReport};
 pub use logs::Message;
 pub use mine::{Diversity, Dropout, MineOptions, MineReport, Score};
 pub use plot::{ConfusionPlot, LinePlot, Series};

@@ -67,6 +67,7 @@ fn freeze(context: &Context, args: &FreezeArgs) -> Result<Outcome, Error> {
         },
         seed: args.seed,
         classes: args.classes.clone(),
+        labelers: args.labelers.clone(),
         min_area: args.min_area,
     };
     let dataset = context

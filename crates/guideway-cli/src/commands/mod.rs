@@ -6,6 +6,7 @@ mod data;
 mod dataset;
 mod docs;
 mod eval;
+mod label;
 mod lineage;
 mod log;
 mod mine;
@@ -30,6 +31,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Train(args) => model::train(context, &args),
         Command::Model(command) => model::run(context, &command),
         Command::Predict(args) => model::predict(context, &args),
+        Command::Label(command) => label::run(context, &command),
         Command::Mine(args) => mine::mine(context, &args),
         Command::Eval(command) => eval::run(context, &command),
         Command::Trace(args) => lineage::trace(context, &args),

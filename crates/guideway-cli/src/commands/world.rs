@@ -100,6 +100,7 @@ fn frames(context: &Context, args: &FramesArgs) -> Result<Outcome, Error> {
             group_by: GroupBy::Recording,
             seed: args.setup.seed,
             classes: args.classes.clone(),
+            labelers: Vec::new(),
             min_area: args.min_area,
         },
     };

@@ -6,6 +6,7 @@ mod errors;
 mod failures;
 mod interrupt;
 mod kill;
+mod label;
 mod mine;
 mod refusals;
 mod support;
