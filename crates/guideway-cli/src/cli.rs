@@ -108,6 +108,8 @@ pub(crate) enum Command {
     /// Evaluate models and result files
     #[command(subcommand)]
     Eval(EvalCommand),
+    /// Find what a set of events has in common
+    Slices(SlicesArgs),
     /// Show where something came from and what was made of it
     Trace(TraceArgs),
     /// List the tables, or the columns of one
@@ -419,6 +421,42 @@ pub(crate) enum IouType {
     Bbox,
     /// Masks
     Segm,
+}
+
+/// Find what a set of events has in common.
+///
+/// The query yields one row for each object or frame: a column that says whether it is an event (a miss, for one), and columns that may explain it. What is
+/// printed are conditions on these columns under which events are more frequent than elsewhere, by Fisher's exact test with a controlled rate of
+/// false discoveries. Each can stand behind WHERE of the same query, for `query`, `mine` and `dataset freeze`.
+#[derive(Debug, Args)]
+pub(crate) struct SlicesArgs {
+    /// The query; all its columns but the event's and the group's are attributes
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: String,
+
+    /// The column that says whether a row is an event
+    #[arg(long, default_value = "event", value_name = "COLUMN")]
+    pub(crate) event: String,
+
+    /// The column of what fails together, such as recording_id: frames of one drive are not independent
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) group: Option<String>,
+
+    /// Conditions in a predicate at most, 1 to 3
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) terms: usize,
+
+    /// Rows of a slice at least
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) min_rows: usize,
+
+    /// The part of false slices among those printed, on average, at most
+    #[arg(long, default_value_t = 0.05, value_name = "RATE")]
+    pub(crate) fdr: f64,
+
+    /// Slices at most
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub(crate) top: usize,
 }
 
 #[derive(Debug, Args)]

@@ -312,6 +312,7 @@ impl Error {
             ErrorKind::Usage { .. }
             | ErrorKind::World(guideway_world::WorldError::Parameter { .. })
             | ErrorKind::Store(StoreError::BadName { .. })
+            | ErrorKind::Mine(MineError::Parameter { .. })
             | ErrorKind::Eval(EvalError::Parameter { .. }) => exit::USAGE,
             ErrorKind::NothingSelected { .. } => exit::NOTHING_SELECTED,
             ErrorKind::Interrupted { .. } => exit::INTERRUPTED,

@@ -13,6 +13,7 @@
 //! | choose what to label next, have it labelled | [`Workspace::mine`], [`Workspace::label_oracle`] |
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
 //! | make worlds, record fleets | [`world_record`], [`Workspace::world_frames`], [`world_preview`] |
+//! | find what mistakes have in common | [`Workspace::slices`] |
 //! | follow lineage | [`Workspace::trace`] |
 //! | check that all is whole | [`Workspace::doctor`] |
 //! | stop long work from outside | [`Workspace::interrupt`] |
@@ -48,6 +49,7 @@ mod plot;
 mod predict;
 mod query;
 mod samples;
+mod slices;
 pub mod split;
 mod taxonomy;
 mod train;
@@ -64,6 +66,7 @@ pub use files::{ResultFormat, evaluate_files};
 pub use guideway_core as core;
 pub use guideway_eval as eval;
 pub use guideway_mine::scores::Aggregate;
+pub use guideway_mine::slices::SliceParams;
 pub use guideway_schema::{
     ChannelRow, EventRow, FrameRow, LabelRow, MetricRow, RecordingRow, SelectionRow, SensorRow, Table,
 };
@@ -79,6 +82,7 @@ pub use mine::{Diversity, Dropout, MineOptions, MineReport, Score};
 pub use plot::{ConfusionPlot, LinePlot, Series};
 pub use predict::PredictReport;
 pub use query::{JsonShape, QueryResult};
+pub use slices::{FoundSlice, SliceOptions, SliceReport};
 pub use train::{ModelSummary, TrainOptions, TrainReport};
 pub use workspace::Workspace;
 pub use world::{

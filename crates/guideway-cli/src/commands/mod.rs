@@ -11,6 +11,7 @@ mod lineage;
 mod log;
 mod mine;
 mod model;
+mod slices;
 mod workspace;
 mod world;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Model(command) => model::run(context, &command),
         Command::Predict(args) => model::predict(context, &args),
         Command::Label(command) => label::run(context, &command),
+        Command::Slices(args) => slices::run(context, &args),
         Command::Mine(args) => mine::mine(context, &args),
         Command::Eval(command) => eval::run(context, &command),
         Command::Trace(args) => lineage::trace(context, &args),

@@ -209,3 +209,44 @@ fn what_cannot_be_mined_is_said() {
         ],
     );
 }
+
+#[test]
+fn what_mistakes_have_in_common_is_found_and_can_be_asked_for() {
+    let bench = Bench::new();
+    bench.ok(&["init", "ws"]);
+    // Rows out of thin air: half of the wide ones at night fail, one in ten elsewhere.
+    let rows = "SELECT CASE WHEN v % 2 = 0 THEN 'night' ELSE 'day' END AS time, (v * 7 % 100) AS width, v % 3 AS lane, \
+                CASE WHEN v % 2 = 0 AND (v * 7 % 100) >= 70 THEN v % 20 < 10 ELSE v % 10 = 1 END AS event \
+                FROM (SELECT unnest(range(0, 3000)) AS v)";
+    let found = bench.ws(&["slices", rows, "--top", "3"]);
+    insta::assert_snapshot!("slices", found.stdout);
+    let json = bench
+        .ws(&["--output-format", "json", "slices", rows, "--top", "3"])
+        .json();
+    let best = &json["slices"][0];
+    let predicate = best["predicate"].as_str().unwrap();
+    let asked = format!("SELECT count(*) AS n FROM ({rows}) WHERE {predicate}");
+    let counted = bench.ws(&["--output-format", "json", "query", &asked]).json();
+    assert_eq!(counted[0]["n"], best["rows"], "{predicate}");
+    check(&bench, "slices_no_event", &["-w", "ws", "slices", "SELECT 1 AS a"]);
+    check(
+        &bench,
+        "slices_text_event",
+        &["-w", "ws", "slices", "SELECT 1 AS a, 'x' AS event"],
+    );
+    check(
+        &bench,
+        "slices_no_attributes",
+        &["-w", "ws", "slices", "SELECT true AS event"],
+    );
+    check(
+        &bench,
+        "slices_no_rows",
+        &["-w", "ws", "slices", "SELECT frame_id, true AS event FROM frames"],
+    );
+    check(
+        &bench,
+        "slices_odd_terms",
+        &["-w", "ws", "slices", "SELECT 1 AS a, true AS event", "--terms", "9"],
+    );
+}
