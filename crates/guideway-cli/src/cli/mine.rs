@@ -33,6 +33,10 @@ pub(crate) struct MineArgs {
     #[arg(long = "class", value_name = "CLASS", value_delimiter = ',')]
     pub(crate) classes: Vec<String>,
 
+    /// Share the budget among the classes, each with its own score: otherwise the class with the highest scores may take all of it
+    #[arg(long)]
+    pub(crate) per_class: bool,
+
     /// How not to take the same thing twice
     #[arg(long, value_enum, default_value_t = DiversityArg::TopN, value_name = "HOW")]
     pub(crate) diversity: DiversityArg,

@@ -20,6 +20,7 @@ pub(crate) fn mine(context: &Context, args: &MineArgs) -> Result<Outcome, Error>
         score: args.score.into(),
         aggregate: args.aggregate,
         classes: args.classes.clone(),
+        per_class: args.per_class,
         diversity: args.diversity.into(),
         gap_s: args.gap,
         seed: args.seed,

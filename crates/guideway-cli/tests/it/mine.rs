@@ -72,6 +72,20 @@ fn every_score_and_every_diversity_chooses_frames_that_nobody_trained_on() {
     insta::assert_snapshot!("mine_sizes", bench.ws(&["query", sizes]).stdout);
     assert_ne!(frames(&bench, "random"), frames(&bench, "random-4"));
 
+    for diversity in ["top-n", "core-set"] {
+        let out = format!("each-{diversity}");
+        let each = mine(
+            &bench,
+            &["--model", "a,b", "--per-class", "--diversity", diversity, "--out", &out],
+        );
+        assert_eq!(each["selected"], 5);
+        let classes = serde_json::json!([["square", 3], ["bar", 2]]);
+        let turned = serde_json::json!([["bar", 3], ["square", 2]]);
+        assert!(each["by_class"] == classes || each["by_class"] == turned, "{each}");
+        let twice = frames(&bench, &out);
+        assert_eq!(twice.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
+    }
+
     // What was chosen can be frozen and traced.
     let chosen = "SELECT frame_id FROM selections WHERE selection = 'mi'";
     let frozen = bench

@@ -84,6 +84,8 @@ pub struct MineOptions {
     pub aggregate: Aggregate,
     /// Only these classes; all when empty.
     pub classes: Vec<String>,
+    /// Share the budget among the classes, each with its own score: otherwise the class with the highest scores may take all of it.
+    pub per_class: bool,
     /// How not to take the same thing twice.
     pub diversity: Diversity,
     /// No two frames of one drive within so many seconds.
@@ -123,6 +125,12 @@ impl MineOptions {
             return usage(
                 format!("{} dropout passes at a rate of {}", dropout.passes, dropout.rate),
                 "give 1 and more passes, and a rate of 0 to 0.9",
+            );
+        }
+        if self.per_class && (self.score == Score::Random || self.diversity == Diversity::Badge) {
+            return usage(
+                "a budget for each class where classes have no score of their own".to_owned(),
+                "leave --per-class out, or choose another score or diversity",
             );
         }
         if self.score == Score::Random {
@@ -174,6 +182,9 @@ pub struct MineReport {
     /// Was it made just now?
     pub created: bool,
 }
+
+/// A chosen row, and the class that it was chosen for where classes have budgets of their own.
+type Choice = (u32, Option<usize>);
 
 /// A pool with its scores.
 #[derive(Default)]
@@ -236,7 +247,7 @@ impl Workspace {
             }
             .into());
         }
-        let rows = chosen.iter().enumerate().map(|(rank, row)| {
+        let rows = chosen.iter().enumerate().map(|(rank, (row, wanted))| {
             let (id, scored) = (&scanned.ids[*row as usize], &scanned.scored[*row as usize]);
             let best = scored.by_class.iter().zip(&scorer.classes).fold(
                 None,
@@ -251,8 +262,11 @@ impl Workspace {
                 frame_id: id.clone(),
                 recording_id: target.frames.recording(id).unwrap_or_default().to_owned(),
                 rank: rank as i64,
-                score: f64::from(scored.score),
-                class: best.map(|(_, class)| class.clone()),
+                score: f64::from(wanted.map_or(scored.score, |class| scored.by_class[class])),
+                class: match wanted {
+                    Some(class) => scorer.classes.get(*class).cloned(),
+                    None => best.map(|(_, class)| class.clone()),
+                },
                 reason: (!scored.by_class.is_empty())
                     .then(|| json!({ "scores": scorer.named(&scored.by_class) }).to_string()),
             }
@@ -420,8 +434,9 @@ impl Workspace {
         Ok(rows.map(|(row, _)| row as u32).collect())
     }
 
-    /// The chosen rows in the order of choice, and how many were left out by the gap.
-    fn choose(&self, scanned: &Scanned, labelled: &[u32], options: &MineOptions) -> Result<(Vec<u32>, u64), Error> {
+    /// The chosen rows in the order of choice, each with the class that it was chosen for where classes have budgets of their own; and how
+    /// many were left out by the gap.
+    fn choose(&self, scanned: &Scanned, labelled: &[u32], options: &MineOptions) -> Result<(Vec<Choice>, u64), Error> {
         let is_labelled: BTreeSet<u32> = labelled.iter().copied().collect();
         let mut open: Vec<u32> = (0..scanned.ids.len() as u32)
             .filter(|row| !is_labelled.contains(row))
@@ -438,13 +453,25 @@ impl Workspace {
         if open.is_empty() {
             return Ok((Vec::new(), thinned));
         }
-        let scores: Vec<f32> = open.iter().map(|row| scanned.scored[*row as usize].score).collect();
-        let chosen = if options.diversity == Diversity::TopN {
-            top_n(&scores, options.budget)?
-        } else {
-            diverse(scanned, &open, labelled, &scores, options)?
-        };
-        Ok((chosen.into_iter().map(|place| open[place as usize]).collect(), thinned))
+        let classes = scanned.scored[open[0] as usize].by_class.len();
+        if !options.per_class || classes == 0 {
+            let picked = pick(scanned, &open, labelled, None, options.budget, options)?;
+            return Ok((picked.into_iter().map(|row| (row, None)).collect(), thinned));
+        }
+        let mut chosen = Vec::new();
+        let mut taken = labelled.to_vec();
+        for class in 0..classes {
+            // What is left is shared among the classes that are left.
+            let share = (options.budget - chosen.len()).div_ceil(classes - class);
+            if share == 0 || open.is_empty() {
+                break;
+            }
+            let picked = pick(scanned, &open, &taken, Some(class), share, options)?;
+            open.retain(|row| !picked.contains(row));
+            taken.extend(&picked);
+            chosen.extend(picked.into_iter().map(|row| (row, Some(class))));
+        }
+        Ok((chosen, thinned))
     }
 
     /// When each frame of the pool was taken, and in which drive.
@@ -543,12 +570,35 @@ fn mean_embedding(said: &[Inference]) -> Vec<f32> {
     (0..width).map(|at| mean(at) as f32).collect()
 }
 
+/// The chosen of the open rows, by the score of a class, or by that of all.
+fn pick(
+    scanned: &Scanned,
+    open: &[u32],
+    labelled: &[u32],
+    class: Option<usize>,
+    budget: usize,
+    options: &MineOptions,
+) -> Result<Vec<u32>, MineError> {
+    let score = |row: &u32| {
+        let scored = &scanned.scored[*row as usize];
+        class.map_or(scored.score, |class| scored.by_class[class])
+    };
+    let scores: Vec<f32> = open.iter().map(score).collect();
+    let places = if options.diversity == Diversity::TopN {
+        top_n(&scores, budget)?
+    } else {
+        diverse(scanned, open, labelled, &scores, budget, options)?
+    };
+    Ok(places.into_iter().map(|place| open[place as usize]).collect())
+}
+
 /// Places in `open` by the diversity asked for. What is labelled counts as taken.
 fn diverse(
     scanned: &Scanned,
     open: &[u32],
     labelled: &[u32],
     scores: &[f32],
+    budget: usize,
     options: &MineOptions,
 ) -> Result<Vec<u32>, MineError> {
     let width = scanned.rows.len() / scanned.ids.len().max(1);
@@ -568,11 +618,11 @@ fn diverse(
         .weights(&weights)?
         .labelled(&taken)?;
     match options.diversity {
-        Diversity::TopN | Diversity::CoreSet => core_set(&pool, options.budget),
-        Diversity::KMeansPlusPlus => k_means_plus_plus(&pool, options.budget, options.seed),
-        Diversity::Badge => badge(&pool, options.budget, options.seed),
+        Diversity::TopN | Diversity::CoreSet => core_set(&pool, budget),
+        Diversity::KMeansPlusPlus => k_means_plus_plus(&pool, budget, options.seed),
+        Diversity::Badge => badge(&pool, budget, options.seed),
         Diversity::SparseModelling => {
-            let explaining = omp::select(&pool, options.budget, &omp::OmpParams::default())?;
+            let explaining = omp::select(&pool, budget, &omp::OmpParams::default())?;
             Ok(explaining.into_iter().map(|explaining| explaining.row).collect())
         }
     }
