@@ -90,3 +90,22 @@ pub(crate) fn length(what: &'static str, got: usize, expected: usize) -> Result<
         Err(MineError::Length { what, expected, got })
     }
 }
+
+/// Which of so many rows are named as labelled. No row may be named twice.
+pub(crate) fn marked(labelled: &[u32], rows: usize) -> Result<Vec<bool>, MineError> {
+    let mut is_labelled = vec![false; rows];
+    for (row, value) in labelled.iter().enumerate() {
+        match is_labelled.get_mut(*value as usize) {
+            Some(seen) if !*seen => *seen = true,
+            _ => {
+                return Err(MineError::OutOfRange {
+                    what: "labelled",
+                    row,
+                    value: f64::from(*value),
+                    allowed: "every row of the pool at most once",
+                });
+            }
+        }
+    }
+    Ok(is_labelled)
+}

@@ -18,7 +18,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::distance::product;
-use crate::error::MineError;
+use crate::error::{MineError, marked};
 use crate::points::{Points, unit_rows};
 
 /// The most frames that [`MutualInformation::FacilityLocation`] takes: it compares each with each, which at this number takes 1 GiB.
@@ -296,21 +296,7 @@ fn check(queries: Points<'_>, pool: &RegionPool<'_>, terms: &Terms<'_>) -> Resul
             return parameter("cost budget", costs.budget.to_string(), "0 and more");
         }
     }
-    let mut is_labelled = vec![false; pool.len()];
-    for (row, value) in terms.labelled.iter().enumerate() {
-        match is_labelled.get_mut(*value as usize) {
-            Some(seen) if !*seen => *seen = true,
-            _ => {
-                return Err(MineError::OutOfRange {
-                    what: "labelled",
-                    row,
-                    value: f64::from(*value),
-                    allowed: "every frame of the pool at most once",
-                });
-            }
-        }
-    }
-    Ok(is_labelled)
+    marked(terms.labelled, pool.len())
 }
 
 fn greatest(similarities: &[f32]) -> f64 {

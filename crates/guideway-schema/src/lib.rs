@@ -34,6 +34,11 @@ mod rows;
 mod source;
 mod version;
 
+/// Before the run in the `source_uri` of a label that was ordered: it is no part of a log, and stays when the log is read again.
+pub const LABEL_RUN: &str = "run:";
+/// The labeler of labels that are true by construction.
+pub const GROUND_TRUTH_LABELER: &str = "ground truth";
+
 pub use column::{Column, Row, SchemaError};
 pub use rows::{
     AnswerRow, ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, PredictionRow, RecordingRow, Rows,

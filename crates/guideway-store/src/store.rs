@@ -169,10 +169,10 @@ impl Store {
 
     /// Makes the tables that a workspace of an older minor version lacks. Until then they are read as empty.
     async fn upgrade(&self) -> Result<()> {
-        let known: BTreeMap<Table, Head> = self.inner.catalog.heads().await?.into_iter().collect();
-        if known.len() == Table::ALL.len() && self.inner.catalog.format_version().await? >= FORMAT_VERSION {
+        if self.inner.catalog.format_version().await? >= FORMAT_VERSION {
             return Ok(());
         }
+        let known: BTreeMap<Table, Head> = self.inner.catalog.heads().await?.into_iter().collect();
         let mut heads = Vec::new();
         for table in Table::ALL.iter().filter(|table| !known.contains_key(table)) {
             heads.push((*table, create_table(&self.inner.root, *table).await?));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use guideway_core::RecordingId;
-use guideway_schema::{Rows, Sink, SinkError, Table};
+use guideway_schema::{LABEL_RUN, Rows, Sink, SinkError, Table};
 use lance::dataset::transaction::Transaction as TableWrite;
 use lance::dataset::{CommitBuilder, DeleteBuilder, InsertBuilder, WriteMode, WriteParams};
 use tokio::runtime::Handle;
@@ -143,7 +143,7 @@ impl Transaction {
         for table in INGESTED {
             // Labels that were ordered and paid for are no part of the log: they stay.
             let predicate = match table {
-                Table::Labels => format!("{predicate} AND source_uri NOT LIKE 'run:%'"),
+                Table::Labels => format!("{predicate} AND source_uri NOT LIKE '{LABEL_RUN}%'"),
                 _ => predicate.clone(),
             };
             self.delete(table, predicate);

@@ -232,13 +232,7 @@ impl Detector {
         let keep: Vec<bool> = (0..self.config.model.neck)
             .map(|_| rng.random::<f64>() >= rate)
             .collect();
-        let fresh = Network::new(
-            &self.config.model,
-            self.classes.len(),
-            self.config.train.seed,
-            &self.device,
-        );
-        let network = fresh.with_params(&self.network.params()?).thinned(&keep, 1.0 - rate)?;
+        let network = self.network.clone().thinned(&keep, 1.0 - rate)?;
         Ok(Self::from_parts(
             self.config.clone(),
             self.classes.clone(),

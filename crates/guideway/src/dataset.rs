@@ -25,7 +25,7 @@ use crate::split::{SplitSpec, assign, straddling};
 use crate::workspace::{Workspace, quote};
 
 /// Frames whose rows are looked up with one query.
-const LOOKUP_FRAMES: usize = 8192;
+pub(crate) const LOOKUP_FRAMES: usize = 8192;
 /// Frames whose media are in memory at a time.
 const MEDIA_FRAMES: usize = 256;
 /// Bytes of media that are in memory at a time.
@@ -193,8 +193,7 @@ impl Workspace {
                 }
             }
         }
-        let by = by_labelers(&options.labelers);
-        let classes = self.classes_of(&order, &options.classes, &by)?;
+        let classes = self.classes_of(&order, options)?;
         let fractions = options.split.clone().unwrap_or_default();
         let by_query = selected.iter().any(|frame| frame.split.is_some());
         let spec = DatasetSpec {
@@ -446,7 +445,8 @@ impl Workspace {
     }
 
     /// The classes of the labels to freeze, sorted.
-    fn classes_of(&self, order: &[(String, String)], wanted: &[String], by: &str) -> Result<BTreeSet<String>, Error> {
+    fn classes_of(&self, order: &[(String, String)], options: &FreezeOptions) -> Result<BTreeSet<String>, Error> {
+        let (wanted, by) = (&options.classes, by_labelers(&options.labelers));
         let mut found = BTreeSet::new();
         for part in order.chunks(LOOKUP_FRAMES) {
             let sql = format!(
@@ -759,7 +759,7 @@ fn frame_ids(part: &[(String, String)]) -> impl Iterator<Item = &str> {
 }
 
 /// Ids as a list of SQL literals.
-fn ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn ids<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = ids.into_iter().map(quote).collect();
     quoted.join(",")
 }

@@ -190,7 +190,7 @@ impl Workspace {
         let current = known
             .first()
             .filter(|row| row.uri == source.uri() || ingested_path(&row.uri).is_some_and(|path| path.exists()))
-            .filter(|row| !(options.with_ground_truth && lacks_ground_truth(row)));
+            .filter(|row| !(options.with_ground_truth && read_ground_truth(row) == Some(false)));
         if let (Some(known), false) = (current, options.force) {
             return Ok(IngestedRecording {
                 recording_id: known.recording_id.clone(),
@@ -253,10 +253,10 @@ impl Workspace {
     }
 }
 
-/// Does the log carry ground truth of which no rows were made?
-fn lacks_ground_truth(row: &RecordingRow) -> bool {
-    let metadata: Option<serde_json::Value> = row.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    metadata.is_some_and(|metadata| metadata["ground_truth"]["read"] == false)
+/// Were rows made of the ground truth that the recording carries? `None` where it carries none.
+pub(crate) fn read_ground_truth(row: &RecordingRow) -> Option<bool> {
+    let metadata: serde_json::Value = serde_json::from_str(row.metadata.as_deref()?).ok()?;
+    metadata["ground_truth"]["read"].as_bool()
 }
 
 /// A recording that could not be read.

@@ -6,23 +6,20 @@ use std::path::PathBuf;
 use guideway_core::{BBox, Hint as _, IdBuilder, Reporter, Warning};
 use guideway_ingest::{DiscoverOptions, discover_with};
 use guideway_label::{Answer, LabelError, Labeler as _, Money, Pool, Tally, Task, TruthBox};
-use guideway_schema::{AnswerRow, FrameRow, LabelRow, RecordingRow, Rows, Sink, SinkError};
+use guideway_schema::{
+    AnswerRow, FrameRow, GROUND_TRUTH_LABELER, LABEL_RUN, LabelRow, RecordingRow, Rows, Sink, SinkError,
+};
 use guideway_store::{NodeKind, NodeRef, RunRecord};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::dataset::ingested_path;
+use crate::dataset::{LOOKUP_FRAMES, ids as list, ingested_path};
 use crate::error::{Error, ErrorKind};
-use crate::origin::LABEL_RUN;
+use crate::ingest::read_ground_truth;
 use crate::predict::is_query;
 use crate::taxonomy::ClassNames;
 use crate::workspace::{Workspace, quote};
-
-/// Who made the labels that simulated labelers draw from.
-const GROUND_TRUTH: &str = "ground truth";
-/// Frames whose rows are looked up with one query.
-const LOOKUP_FRAMES: usize = 8192;
 
 /// What is to be labelled, and by whom.
 #[derive(Debug, Clone, Default)]
@@ -44,10 +41,10 @@ pub struct OracleReport {
     pub run_id: String,
     /// Frames answered, now or, when nothing was left to ask, before.
     pub frames: u64,
-    /// Further frames of the selection that the same labelers answered before, and were not asked about again.
-    pub answered_before: u64,
     /// Of these, how many were refused.
     pub refused: u64,
+    /// Further frames of the selection that the same labelers answered before, and were not asked about again.
+    pub answered_before: u64,
     /// Boxes drawn.
     pub boxes: u64,
     /// Time spent, s.
@@ -83,6 +80,15 @@ impl Workspace {
     pub fn label_oracle(&self, options: &OracleOptions, reporter: &dyn Reporter) -> Result<OracleReport, Error> {
         let started = clock::now_ns();
         let pool = pool_of(options)?;
+        let budget = match &options.budget {
+            None => None,
+            Some(text) => Some(Money::parse(text, pool.currency()).map_err(|err| {
+                let hint = err.hint();
+                Error::usage(format!("the budget {err}"), hint)
+            })?),
+        };
+        // Held from the look at what is known to the last row: nobody else can order the same meanwhile.
+        let mut transaction = self.block_on(self.store().begin())?;
         let ids = self.frames_to_label(&options.selection)?;
         let order_id: String = IdBuilder::new("order")
             .text(&json!(pool.file()).to_string())
@@ -105,18 +111,18 @@ impl Workspace {
             })
             .finish();
         let known = self.known(&open, reporter)?;
-        let budget = match &options.budget {
-            None => None,
-            Some(text) => Some(Money::parse(text, pool.currency()).map_err(|err| {
-                let hint = err.hint();
-                Error::usage(format!("the budget {err}"), hint)
-            })?),
-        };
+        if known.is_empty() {
+            return Err(ErrorKind::NothingSelected {
+                message: "none of the frames can be labelled".to_owned(),
+                hint: Some("the warnings say why".to_owned()),
+            }
+            .into());
+        }
         if let Some(budget) = budget {
             check_budget(&pool, &known, budget)?;
         }
         let mut tally = Tally::new(pool.currency());
-        let mut rows: (Vec<LabelRow>, Vec<AnswerRow>) = Default::default();
+        let (mut labels, mut answers): (Vec<LabelRow>, Vec<AnswerRow>) = Default::default();
         for known in &known {
             let size = |pixels: Option<i64>| pixels.and_then(|p| u32::try_from(p).ok()).unwrap_or(0);
             let task = Task {
@@ -128,8 +134,8 @@ impl Workspace {
             };
             let answer = pool.label(&task)?;
             tally.add(&task, &answer)?;
-            rows.0.extend(label_rows(&run_id, &order_id, &known.frame, &answer));
-            rows.1.push(AnswerRow {
+            labels.extend(label_rows(&run_id, &order_id, &known.frame, &answer));
+            answers.push(AnswerRow {
                 run_id: run_id.clone(),
                 order_id: order_id.clone(),
                 selection: options.selection.clone(),
@@ -157,9 +163,8 @@ impl Workspace {
         operation.cost["label_price_micros"] = tally.price.micros().into();
         operation.cost["label_currency"] = pool.currency().code().into();
         operation.cost["label_seconds"] = tally.seconds.into();
-        let mut transaction = self.block_on(self.store().begin())?;
-        self.block_on(transaction.push(rows.0.into()))?;
-        self.block_on(transaction.push(rows.1.clone().into()))?;
+        self.block_on(transaction.push(labels.into()))?;
+        self.block_on(transaction.push(answers.clone().into()))?;
         transaction.put_run(RunRecord {
             run_id: run_id.clone(),
             kind: "label".to_owned(),
@@ -173,18 +178,17 @@ impl Workspace {
             machine: clock::machine(),
         });
         self.block_on(transaction.commit(operation))?;
-        Ok(report(&rows.1, before.len(), Some(tally), &pool))
+        Ok(report(&answers, before.len(), Some(tally), &pool))
     }
 
     /// What was answered about these frames under an order.
     fn answers(&self, order_id: &str, ids: &[String]) -> Result<Vec<AnswerRow>, Error> {
         let mut rows = Vec::new();
         for ids in ids.chunks(LOOKUP_FRAMES) {
-            let list: Vec<String> = ids.iter().map(|id| quote(id)).collect();
             rows.extend(self.rows::<AnswerRow>(&format!(
                 "SELECT * FROM answers WHERE order_id = {} AND frame_id IN ({})",
                 quote(order_id),
-                list.join(",")
+                list(ids.iter().map(String::as_str))
             ))?);
         }
         Ok(rows)
@@ -243,10 +247,9 @@ impl Workspace {
         let mut truth: BTreeMap<String, Vec<TruthBox>> = BTreeMap::new();
         for ids in ids.chunks(LOOKUP_FRAMES) {
             frames.extend(self.frames_by_id(ids.iter().map(String::as_str))?);
-            let list: Vec<String> = ids.iter().map(|id| quote(id)).collect();
             let rows: Vec<LabelRow> = self.rows(&format!(
-                "SELECT * FROM labels WHERE labeler = '{GROUND_TRUTH}' AND frame_id IN ({}) ORDER BY label_id",
-                list.join(",")
+                "SELECT * FROM labels WHERE labeler = '{GROUND_TRUTH_LABELER}' AND frame_id IN ({}) ORDER BY label_id",
+                list(ids.iter().map(String::as_str))
             ))?;
             for row in rows {
                 add_truth(&mut truth, row);
@@ -288,7 +291,15 @@ impl Workspace {
         let sizes = self.sensor_sizes(frames.values())?;
         let mut known = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some(mut frame) = frames.remove(id) else { continue };
+            let Some(mut frame) = frames.remove(id) else {
+                reporter.warn(Warning {
+                    code: "missing-frame".to_owned(),
+                    message: "a chosen frame is no longer in the table frames: its log has changed".to_owned(),
+                    location: id.clone(),
+                    count: 1,
+                });
+                continue;
+            };
             if frame.width.is_none() || frame.height.is_none() {
                 (frame.width, frame.height) = sizes.get(&frame.sensor_id).copied().unwrap_or_default();
             }
@@ -311,15 +322,14 @@ impl Workspace {
     fn sensor_sizes<'a>(&self, frames: impl Iterator<Item = &'a FrameRow>) -> Result<BTreeMap<String, Size>, Error> {
         let unknown: BTreeSet<String> = frames
             .filter(|frame| frame.width.is_none() || frame.height.is_none())
-            .map(|frame| quote(&frame.sensor_id))
+            .map(|frame| frame.sensor_id.clone())
             .collect();
         if unknown.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let list: Vec<String> = unknown.into_iter().collect();
         let rows: Vec<guideway_schema::SensorRow> = self.rows(&format!(
             "SELECT * FROM sensors WHERE sensor_id IN ({})",
-            list.join(",")
+            list(unknown.iter().map(String::as_str))
         ))?;
         Ok(rows
             .into_iter()
@@ -339,16 +349,11 @@ impl Workspace {
             quote(recording)
         ))?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let metadata: Option<Value> = row.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let Some(carried) = metadata
-            .map(|metadata| metadata["ground_truth"].clone())
-            .filter(|m| !m.is_null())
-        else {
-            return Ok(None);
-        };
-        if carried["read"] == true {
+        match read_ground_truth(row) {
+            None => return Ok(None),
             // It is in the table already: these frames are empty.
-            return Ok(Some(Vec::new()));
+            Some(true) => return Ok(Some(Vec::new())),
+            Some(false) => {}
         }
         let Some(path) = ingested_path(&row.uri) else {
             return Ok(None);
@@ -359,7 +364,8 @@ impl Workspace {
         };
         let classes = ClassNames::load(self.settings().taxonomy.as_deref())?;
         for found in discover_with(&path, &looking)? {
-            let mut source = found.opened?;
+            // Another recording of the same folder may be broken.
+            let Ok(mut source) = found.opened else { continue };
             if source.recording_id()?.as_str() != recording {
                 continue;
             }
@@ -420,11 +426,9 @@ struct Truth<'a> {
 impl Sink for Truth<'_> {
     fn push(&mut self, rows: Rows) -> Result<(), SinkError> {
         if let Rows::Labels(rows) = rows {
-            self.rows.extend(
-                rows.into_iter().filter(|row| {
-                    row.labeler.as_deref() == Some(GROUND_TRUTH) && self.frames.contains_key(&row.frame_id)
-                }),
-            );
+            self.rows.extend(rows.into_iter().filter(|row| {
+                row.labeler.as_deref() == Some(GROUND_TRUTH_LABELER) && self.frames.contains_key(&row.frame_id)
+            }));
         }
         Ok(())
     }

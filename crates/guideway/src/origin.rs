@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guideway_core::{Reporter, Warning};
-use guideway_schema::LabelRow;
+use guideway_schema::{LABEL_RUN, LabelRow};
 use guideway_store::{NodeKind, NodeRef};
 
 use crate::workspace::quote;
-
-/// Before the run in the `source_uri` of labels that were ordered, and are no part of a log.
-pub(crate) const LABEL_RUN: &str = "run:";
 
 /// Who made a label: the labeler, and the run in which it was ordered.
 type Maker<'a> = (Option<&'a str>, Option<&'a str>);

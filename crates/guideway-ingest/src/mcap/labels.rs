@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use guideway_core::{IdBuilder, Rle};
-use guideway_schema::LabelRow;
+use guideway_schema::{GROUND_TRUTH_LABELER, LabelRow};
 use serde_json::{Map, Value, json};
 
 use super::frames::Sensors;
@@ -15,8 +15,6 @@ use crate::schemas::{Annotation, AnnotationShape, Cuboid};
 
 /// Frames of each sensor that are remembered.
 const RECENT: usize = 4096;
-/// Who made labels that are true by construction.
-pub(crate) const GROUND_TRUTH_LABELER: &str = "ground truth";
 /// The key of an instance mask as COCO's compressed run lengths.
 const MASK_KEY: &str = "mask_rle";
 /// Keys of metadata that hold numbers or lists of them.

@@ -31,13 +31,26 @@ use crate::error::MineError;
 /// [`MineError::Parameter`] for a budget of 0.
 pub fn k_means_plus_plus(pool: &Pool<'_>, budget: usize, seed: u64) -> Result<Vec<u32>, MineError> {
     check_budget(budget)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let budget = budget.min(pool.points.len() - pool.labelled.len());
+    let mut drawn = draw_apart(pool, budget, seed);
+    if drawn.len() < budget {
+        let mut taken: Vec<u32> = drawn.iter().chain(pool.labelled).copied().collect();
+        taken.sort_unstable();
+        let rest = super::top_n_of(pool, pool.points.len());
+        let rest = rest.into_iter().filter(|row| taken.binary_search(row).is_err());
+        drawn.extend(rest.take(budget - drawn.len()));
+    }
+    Ok(drawn)
+}
+
+/// As [`k_means_plus_plus`], ending where all that is left has probability 0: no two of the rows are equal.
+pub(crate) fn draw_apart(pool: &Pool<'_>, budget: usize, seed: u64) -> Vec<u32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut urn = Urn::new(pool);
     let mut drawn = Vec::with_capacity(budget);
     if pool.labelled.is_empty() {
         let Some(first) = urn.propose(&mut rng) else {
-            return Ok(super::top_n_of(pool, budget));
+            return drawn;
         };
         urn.take(first);
         drawn.push(first as u32);
@@ -48,14 +61,7 @@ pub fn k_means_plus_plus(pool: &Pool<'_>, budget: usize, seed: u64) -> Result<Ve
         urn.take(next);
         drawn.push(next as u32);
     }
-    if drawn.len() < budget {
-        let mut taken: Vec<u32> = drawn.iter().chain(pool.labelled).copied().collect();
-        taken.sort_unstable();
-        let rest = super::top_n_of(pool, pool.points.len());
-        let rest = rest.into_iter().filter(|row| taken.binary_search(row).is_err());
-        drawn.extend(rest.take(budget - drawn.len()));
-    }
-    Ok(drawn)
+    drawn
 }
 
 /// BADGE: Ash et al., "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds", ICLR 2020. The rows are gradients of the

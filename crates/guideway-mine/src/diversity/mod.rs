@@ -20,9 +20,10 @@ pub mod ppal;
 pub mod thin;
 
 pub use coreset::core_set;
+pub(crate) use kmeans::draw_apart;
 pub use kmeans::{badge, k_means_plus_plus};
 
-use crate::error::{MineError, finite, length};
+use crate::error::{MineError, finite, length, marked};
 use crate::points::Points;
 
 /// What to select from: embeddings, perhaps with weights, and with rows that are labelled already.
@@ -69,20 +70,7 @@ impl<'a> Pool<'a> {
     /// # Errors
     /// [`MineError::OutOfRange`] for a row that is not there, or twice.
     pub fn labelled(self, labelled: &'a [u32]) -> Result<Self, MineError> {
-        let mut seen = vec![false; self.points.len()];
-        for (row, value) in labelled.iter().enumerate() {
-            match seen.get_mut(*value as usize) {
-                Some(seen) if !*seen => *seen = true,
-                _ => {
-                    return Err(MineError::OutOfRange {
-                        what: "labelled",
-                        row,
-                        value: f64::from(*value),
-                        allowed: "every row of the pool at most once",
-                    });
-                }
-            }
-        }
+        marked(labelled, self.points.len())?;
         Ok(Self { labelled, ..self })
     }
 

@@ -1,10 +1,9 @@
 //! Regions of embedding space, as values of a column.
 
-use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::distance::squared;
+use crate::diversity::{Pool, draw_apart};
 use crate::error::{MineError, finite, length};
 use crate::points::Points;
 
@@ -130,7 +129,11 @@ pub fn regions(points: &Points<'_>, count: usize, seed: u64) -> Result<Regions, 
         });
     }
     let mut centres = Centres {
-        values: seeds(points, count, seed),
+        values: draw_apart(&Pool::new(*points), count, seed)
+            .into_iter()
+            .flat_map(|row| points.row(row as usize))
+            .copied()
+            .collect(),
         width: points.width(),
     };
     let mut assignment = centres.nearest(points);
@@ -143,40 +146,6 @@ pub fn regions(points: &Points<'_>, count: usize, seed: u64) -> Result<Regions, 
         assignment = next;
     }
     Ok(Regions { centres, assignment })
-}
-
-/// First centres: a row drawn evenly, then rows drawn with the squares of their distances to the nearest one so far.
-fn seeds(points: &Points<'_>, count: usize, seed: u64) -> Vec<f32> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut row = rng.random_range(0..points.len() as u64) as usize;
-    let mut values = Vec::with_capacity(count * points.width());
-    let mut distances = vec![f32::INFINITY; points.len()];
-    loop {
-        let centre = points.row(row);
-        values.extend_from_slice(centre);
-        if values.len() == count * points.width() {
-            return values;
-        }
-        distances.par_iter_mut().enumerate().for_each(|(at, distance)| {
-            *distance = distance.min(squared(points.row(at), centre));
-        });
-        let total: f64 = distances.iter().map(|distance| f64::from(*distance)).sum();
-        let wanted = rng.random::<f64>() * total;
-        let mut so_far = 0.0;
-        let mut drawn = None;
-        for (at, distance) in distances.iter().enumerate().filter(|(_, distance)| **distance > 0.0) {
-            so_far += f64::from(*distance);
-            drawn = Some(at);
-            if so_far > wanted {
-                break;
-            }
-        }
-        match drawn {
-            Some(at) => row = at,
-            // every row is a centre already
-            None => return values,
-        }
-    }
 }
 
 impl Centres {
@@ -221,6 +190,9 @@ impl Centres {
 
 #[cfg(test)]
 mod tests {
+    use rand::{RngExt as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     /// Blobs of rows around far corners.

@@ -10,7 +10,7 @@ use guideway_mine::scores::Aggregate;
 use guideway_mine::{MineError, Points};
 use guideway_schema::SelectionRow;
 use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord};
-use guideway_train::{Detector, Inference, Wanted};
+use guideway_train::{Detector, Wanted};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -19,14 +19,12 @@ use serde_json::json;
 pub use self::score::Score;
 use self::score::{Found, Scored, Scorer};
 use crate::clock;
+use crate::dataset::LOOKUP_FRAMES;
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Stopped;
 use crate::predict::Target;
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
-
-/// Frames whose rows are looked up with one query.
-const LOOKUP_FRAMES: usize = 8192;
 
 /// How a selection avoids taking the same thing twice. What each means is in [`guideway_mine::diversity`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,6 +34,7 @@ pub enum Diversity {
     #[default]
     TopN,
     /// Seeding of k-means++ over embeddings, weighted by score.
+    #[serde(rename = "k-means++")]
     KMeansPlusPlus,
     /// The farthest first over embeddings, weighted by score.
     CoreSet,
@@ -43,19 +42,6 @@ pub enum Diversity {
     SparseModelling,
     /// BADGE: k-means++ over gradients, whose lengths are scores already.
     Badge,
-}
-
-impl Diversity {
-    /// Its name, as on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TopN => "top-n",
-            Self::KMeansPlusPlus => "k-means++",
-            Self::CoreSet => "core-set",
-            Self::SparseModelling => "sparse-modelling",
-            Self::Badge => "badge",
-        }
-    }
 }
 
 /// Passes with dropout, instead of several models.
@@ -134,12 +120,13 @@ impl MineOptions {
             );
         }
         if self.score == Score::Random {
-            return if self.models.is_empty() && self.diversity == Diversity::TopN {
+            let says_nothing = self.models.is_empty() && self.classes.is_empty() && self.dropout.is_none();
+            return if says_nothing && self.diversity == Diversity::TopN {
                 Ok(())
             } else {
                 usage(
-                    "a random selection with a model or with diversity".to_owned(),
-                    "leave --model and --diversity out, or choose another score",
+                    "a random selection with models, classes or diversity".to_owned(),
+                    "leave --model, --dropout-passes, --class and --diversity out, or choose another score",
                 )
             };
         }
@@ -199,7 +186,7 @@ impl Workspace {
     /// Chooses frames to be labelled next, and keeps them as rows of the table `selections`.
     ///
     /// The same models, pool and options choose the same frames. Frames that a model was trained on are never chosen. Memory holds an embedding for
-    /// each frame of the pool when diversity is asked for (about 1 KB), and about 200 bytes when not. [`Interrupt`](crate::Interrupt)
+    /// each frame of the pool when diversity is asked for (of 256 channels about 2 KB while choosing), and about 200 bytes when not. [`Interrupt`](crate::Interrupt)
     /// ends it with nothing kept.
     pub fn mine(
         &self,
@@ -218,13 +205,19 @@ impl Workspace {
         let no_classes = Vec::new();
         let classes = models.first().map_or(&no_classes, |model| &model.classes);
         let target = self.target(classes, &options.from, reporter)?;
+        // Models and frames count by what they are, not by how they were named.
+        let what = MineOptions {
+            models: Vec::new(),
+            from: String::new(),
+            ..options.clone()
+        };
         let run_id: String = models
             .iter()
             .fold(IdBuilder::new("run").text("mine"), |id, model| {
                 id.text(&model.model_id).text(&model.digest)
             })
             .text(&target.key)
-            .text(&json!(options).to_string())
+            .text(&json!(what).to_string())
             .text(device.name())
             .finish();
         self.check_name(&options.out, &run_id)?;
@@ -242,7 +235,11 @@ impl Workspace {
         let (chosen, thinned) = self.choose(&scanned, &labelled, options)?;
         if chosen.is_empty() {
             return Err(ErrorKind::NothingSelected {
-                message: format!("all {} frames of the pool were trained on already", scanned.ids.len()),
+                message: if thinned == 0 {
+                    format!("all {} frames of the pool were trained on already", scanned.ids.len())
+                } else {
+                    format!("all {thinned} frames left are within the gap of frames that were trained on")
+                },
                 hint: Some("widen the pool with --from".to_owned()),
             }
             .into());
@@ -278,6 +275,11 @@ impl Workspace {
             "pool": scanned.ids.len(), "labelled": labelled.len(), "thinned": thinned, "selected": rows.len(),
         });
         let mut transaction = self.block_on(self.store().begin())?;
+        // Somebody else may have taken the name, or done the same, in the meantime.
+        self.check_name(&options.out, &run_id)?;
+        if self.is_done(&run_id)? {
+            return self.mine_report(options, run_id, false);
+        }
         self.block_on(transaction.push(rows.into()))?;
         let mut operation = clock::operation("mine", &self.settings().user, started)
             .input(target.node.clone())
@@ -332,7 +334,8 @@ impl Workspace {
                 None => members.push(whole),
                 Some(dropout) => {
                     for pass in 0..dropout.passes {
-                        let seed = options.seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(pass));
+                        // Passes of one seed share nothing with those of another.
+                        let seed = options.seed.wrapping_mul(1 << 32).wrapping_add(u64::from(pass));
                         members.push(whole.with_dropout(dropout.rate, seed)?);
                     }
                 }
@@ -381,7 +384,7 @@ impl Workspace {
                         && sequence + 1 == place.sequence
                     {
                         consecutive += 1;
-                        scored = scorer.score(&said, &[found], place.size)?;
+                        scored = scorer.score(&said, Some(found), place.size)?;
                         // The frame before is contradicted as much as this one.
                         let earlier = &mut scanned.scored[*before];
                         if scored.score > earlier.score {
@@ -391,12 +394,13 @@ impl Workspace {
                     last.insert(place.sensor, (row, place.sequence, now));
                 }
             } else {
-                scored = scorer.score(&said, &[], [0.0; 2])?;
+                scored = scorer.score(&said, None, [0.0; 2])?;
             }
             match options.diversity {
                 Diversity::TopN => {}
                 Diversity::Badge => scanned.rows.extend(scorer.gradients(&said)?),
-                _ => scanned.rows.extend(mean_embedding(&said)),
+                // The axes of another model's embedding mean something else.
+                _ => scanned.rows.extend(&first.embedding),
             }
             scanned.ids.push(id);
             scanned.scored.push(scored);
@@ -437,61 +441,80 @@ impl Workspace {
     /// The chosen rows in the order of choice, each with the class that it was chosen for where classes have budgets of their own; and how
     /// many were left out by the gap.
     fn choose(&self, scanned: &Scanned, labelled: &[u32], options: &MineOptions) -> Result<(Vec<Choice>, u64), Error> {
-        let is_labelled: BTreeSet<u32> = labelled.iter().copied().collect();
-        let mut open: Vec<u32> = (0..scanned.ids.len() as u32)
-            .filter(|row| !is_labelled.contains(row))
-            .collect();
-        let mut thinned = 0;
-        if let Some(gap) = options.gap_s {
-            let moments = self.moments(scanned)?;
-            let kept = thin::keep(&moments, labelled, (gap * 1e9) as u64)?;
-            let kept: BTreeSet<u32> = kept.into_iter().collect();
-            let before = open.len();
-            open.retain(|row| kept.contains(row));
-            thinned = (before - open.len()) as u64;
+        let mut open: BTreeSet<u32> = (0..scanned.ids.len() as u32).collect();
+        for row in labelled {
+            open.remove(row);
         }
-        if open.is_empty() {
-            return Ok((Vec::new(), thinned));
-        }
-        let classes = scanned.scored[open[0] as usize].by_class.len();
-        if !options.per_class || classes == 0 {
-            let picked = pick(scanned, &open, labelled, None, options.budget, options)?;
-            return Ok((picked.into_iter().map(|row| (row, None)).collect(), thinned));
-        }
-        let mut chosen = Vec::new();
+        let mut moments = match options.gap_s {
+            None => None,
+            Some(_) => Some(self.moments(&scanned.ids)?),
+        };
+        let classes: Vec<Option<usize>> = if options.per_class {
+            (0..scanned.scored.first().map_or(0, |scored| scored.by_class.len()))
+                .map(Some)
+                .collect()
+        } else {
+            vec![None]
+        };
+        let mut chosen: Vec<Choice> = Vec::new();
         let mut taken = labelled.to_vec();
-        for class in 0..classes {
+        // Frames that were near enough to a better one for every class.
+        let mut thinned = if options.gap_s.is_some() {
+            open.clone()
+        } else {
+            BTreeSet::new()
+        };
+        for (done, class) in classes.iter().enumerate() {
             // What is left is shared among the classes that are left.
-            let share = (options.budget - chosen.len()).div_ceil(classes - class);
-            if share == 0 || open.is_empty() {
-                break;
+            let share = (options.budget - chosen.len()).div_ceil(classes.len() - done);
+            let score = |row: u32| {
+                let scored = &scanned.scored[row as usize];
+                class.map_or(scored.score, |class| scored.by_class[class])
+            };
+            let mut candidates: Vec<u32> = open.iter().copied().collect();
+            if let (Some(moments), Some(gap)) = (&mut moments, options.gap_s) {
+                for (row, moment) in moments.iter_mut().enumerate() {
+                    moment.score = score(row as u32);
+                }
+                candidates = thin::keep(moments, &taken, (gap * 1e9) as u64)?;
+                candidates.sort_unstable();
+                for row in &candidates {
+                    thinned.remove(row);
+                }
             }
-            let picked = pick(scanned, &open, &taken, Some(class), share, options)?;
-            open.retain(|row| !picked.contains(row));
-            taken.extend(&picked);
-            chosen.extend(picked.into_iter().map(|row| (row, Some(class))));
+            if share == 0 || candidates.is_empty() {
+                continue;
+            }
+            let scores: Vec<f32> = candidates.iter().map(|row| score(*row)).collect();
+            let places = match options.diversity {
+                Diversity::TopN => top_n(&scores, share)?,
+                _ => diverse(scanned, &candidates, &taken, &scores, share, options)?,
+            };
+            for place in places {
+                let row = candidates[place as usize];
+                open.remove(&row);
+                taken.push(row);
+                chosen.push((row, *class));
+            }
         }
-        Ok((chosen, thinned))
+        Ok((chosen, thinned.len() as u64))
     }
 
-    /// When each frame of the pool was taken, and in which drive.
-    fn moments(&self, scanned: &Scanned) -> Result<Vec<thin::Moment>, Error> {
+    /// When each frame of the pool was taken, and in which drive; without scores yet.
+    fn moments(&self, pool: &[String]) -> Result<Vec<thin::Moment>, Error> {
         let mut groups: BTreeMap<String, u32> = BTreeMap::new();
-        let mut moments = Vec::with_capacity(scanned.ids.len());
-        for (ids, scored) in scanned
-            .ids
-            .chunks(LOOKUP_FRAMES)
-            .zip(scanned.scored.chunks(LOOKUP_FRAMES))
-        {
-            let frames = self.frames_by_id(ids.iter().map(String::as_str))?;
-            for (id, scored) in ids.iter().zip(scored) {
-                let frame = frames.get(id);
-                let group = frame.map_or_else(|| id.clone(), |frame| frame.group_id.clone());
+        let mut moments = Vec::with_capacity(pool.len());
+        for ids in pool.chunks(LOOKUP_FRAMES) {
+            let mut frames = self.frames_by_id(ids.iter().map(String::as_str))?;
+            for id in ids {
+                let frame = frames.remove(id);
+                let time_ns = frame.as_ref().and_then(|frame| frame.timestamp_ns);
+                let group = frame.map_or_else(|| id.clone(), |frame| frame.group_id);
                 let next = groups.len() as u32;
                 moments.push(thin::Moment {
                     group: *groups.entry(group).or_insert(next),
-                    time_ns: frame.and_then(|frame| frame.timestamp_ns),
-                    score: scored.score,
+                    time_ns,
+                    score: 0.0,
                 });
             }
         }
@@ -558,38 +581,6 @@ struct Place {
     sequence: i64,
     /// Width and height, px.
     size: [f64; 2],
-}
-
-/// The mean of the models' embeddings, one after the other where their lengths differ.
-fn mean_embedding(said: &[Inference]) -> Vec<f32> {
-    let width = said.first().map_or(0, |said| said.embedding.len());
-    if said.iter().any(|said| said.embedding.len() != width) {
-        return said.iter().flat_map(|said| said.embedding.iter().copied()).collect();
-    }
-    let mean = |at: usize| said.iter().map(|said| f64::from(said.embedding[at])).sum::<f64>() / said.len() as f64;
-    (0..width).map(|at| mean(at) as f32).collect()
-}
-
-/// The chosen of the open rows, by the score of a class, or by that of all.
-fn pick(
-    scanned: &Scanned,
-    open: &[u32],
-    labelled: &[u32],
-    class: Option<usize>,
-    budget: usize,
-    options: &MineOptions,
-) -> Result<Vec<u32>, MineError> {
-    let score = |row: &u32| {
-        let scored = &scanned.scored[*row as usize];
-        class.map_or(scored.score, |class| scored.by_class[class])
-    };
-    let scores: Vec<f32> = open.iter().map(score).collect();
-    let places = if options.diversity == Diversity::TopN {
-        top_n(&scores, budget)?
-    } else {
-        diverse(scanned, open, labelled, &scores, budget, options)?
-    };
-    Ok(places.into_iter().map(|place| open[place as usize]).collect())
 }
 
 /// Places in `open` by the diversity asked for. What is labelled counts as taken.

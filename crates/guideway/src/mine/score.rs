@@ -85,27 +85,28 @@ impl Scorer {
             let known = |class: &&String| members.iter().all(|member| member.classes().contains(class));
             first.classes().iter().filter(known).cloned().collect()
         });
-        let classes = if classes.is_empty() {
-            common.clone()
-        } else {
-            classes.to_vec()
-        };
-        if let Some(unknown) = classes
-            .iter()
-            .find(|class| !members.is_empty() && !common.contains(class))
-        {
-            let near = closest(unknown, common.iter().map(String::as_str));
-            let hint = match near {
+        let classes = if classes.is_empty() { &common } else { classes }.to_vec();
+        if classes.is_empty() && !members.is_empty() {
+            return Err(Error::usage(
+                "the models have no class in common",
+                "take models that were trained on the same classes".to_owned(),
+            ));
+        }
+        let unknown = |class: &String| {
+            let hint = match closest(class, common.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the classes of the models are {}", common.join(", ")),
             };
-            return Err(Error::usage(format!("no model class is called `{unknown}`"), hint));
-        }
-        let index = |member: &Detector, class: &String| member.classes().iter().position(|c| c == class).unwrap_or(0);
+            Error::usage(format!("no model class is called `{class}`"), hint)
+        };
+        let index = |member: &Detector, class: &String| {
+            let index = member.classes().iter().position(|known| known == class);
+            index.ok_or_else(|| unknown(class))
+        };
         let indices = members
             .iter()
             .map(|member| classes.iter().map(|class| index(member, class)).collect())
-            .collect();
+            .collect::<Result<_, Error>>()?;
         Ok(Self {
             score,
             aggregate,
@@ -114,15 +115,20 @@ impl Scorer {
         })
     }
 
-    /// The score of one frame. `near` are what the models found in the frames before and after it.
-    pub(super) fn score(&self, said: &[Inference], near: &[&Found], size: [f64; 2]) -> Result<Scored, MineError> {
+    /// The score of one frame. `before` is what the models found in the frame before it.
+    pub(super) fn score(
+        &self,
+        said: &[Inference],
+        before: Option<&Found>,
+        size: [f64; 2],
+    ) -> Result<Scored, MineError> {
         let mut all = Vec::new();
         let mut by_class = Vec::with_capacity(self.classes.len());
         for class in 0..self.classes.len() {
             let first = all.len();
             match self.score {
                 Score::DetectionEntropy | Score::TrackDisagreement => {
-                    self.objects(class, said, near, size, &mut all)?;
+                    self.objects(class, said, before, size, &mut all)?;
                 }
                 _ => self.places(class, said, &mut all)?,
             }
@@ -174,7 +180,7 @@ impl Scorer {
         &self,
         class: usize,
         said: &[Inference],
-        near: &[&Found],
+        before: Option<&Found>,
         size: [f64; 2],
         out: &mut Vec<f32>,
     ) -> Result<(), MineError> {
@@ -188,7 +194,7 @@ impl Scorer {
                 detection_entropy(&own, out)?;
                 continue;
             }
-            for other in near {
+            if let Some(other) = before {
                 let other = other.0.get(member).map_or(&[][..], Vec::as_slice);
                 track_disagreement(&of_class(other), &own, size, &TrackParams::default(), out)?;
             }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use guideway_core::{IdBuilder, RecordingId, Reporter, Se3, uri};
-use guideway_schema::{FrameRow, IngestSummary, LabelRow, RecordingRow, Rows, SensorRow, Sink, Source, SourceError};
+use guideway_schema::{
+    FrameRow, GROUND_TRUTH_LABELER, IngestSummary, LabelRow, RecordingRow, Rows, SensorRow, Sink, Source, SourceError,
+};
 use guideway_world::frames::{Frame, FrameSet};
 use guideway_world::labels::ObjectLabel;
 use guideway_world::object::ObjectClass;
@@ -363,7 +365,7 @@ fn label_row(frame: &FrameRow, object: &ObjectLabel) -> LabelRow {
         track_id: Some(object.id.to_string()),
         truncation: Some(object.truncation),
         occlusion: Some(occlusion_code(object.occlusion)),
-        labeler: Some("ground truth".to_owned()),
+        labeler: Some(GROUND_TRUTH_LABELER.to_owned()),
         source_uri: frame.uri.clone(),
         source_row: Some(i64::from(object.id)),
         attributes: serde_json::to_string(&attributes).ok(),
