@@ -2,6 +2,7 @@
 
 pub(crate) mod label;
 pub(crate) mod mine;
+pub(crate) mod rounds;
 pub(crate) mod world;
 
 use std::path::PathBuf;
@@ -105,6 +106,12 @@ pub(crate) enum Command {
     /// Have chosen frames labelled
     #[command(subcommand)]
     Label(label::LabelCommand),
+    /// Let it run by itself: choose, label, train, test, and again
+    #[command(subcommand)]
+    Loop(rounds::LoopCommand),
+    /// Compare ways of choosing frames
+    #[command(subcommand)]
+    Experiment(rounds::ExperimentCommand),
     /// Evaluate models and result files
     #[command(subcommand)]
     Eval(EvalCommand),
@@ -283,6 +290,10 @@ pub(crate) struct FreezeArgs {
     #[arg(long = "labeler", value_delimiter = ',', value_name = "LABELER,…")]
     pub(crate) labelers: Vec<String>,
 
+    /// Keep only labels made under these orders, as `label oracle` prints them (column `order_id` of the table `answers`)
+    #[arg(long = "order", value_delimiter = ',', value_name = "ORDER,…")]
+    pub(crate) orders: Vec<String>,
+
     /// Labels of a smaller area are kept as to be ignored: neither learnt nor counted [px²; the mask's, else the box's]
     #[arg(long, value_name = "PX2", default_value_t = 0.0)]
     pub(crate) min_area: f64,
@@ -321,6 +332,10 @@ pub(crate) struct TrainArgs {
     /// Seed, instead of the file's
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+
+    /// Start from this model's weights instead of random ones; network and classes must be the same
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) start: Option<String>,
 
     /// Where to compute
     #[arg(long, value_name = "cpu|cuda|wgpu")]

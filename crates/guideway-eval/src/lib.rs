@@ -5,11 +5,13 @@
 //! | [`coco`] | average precision and recall for boxes and masks, equal to pycocotools; curves, tables, confusion matrix; COCO files |
 //! | [`events`] | every mistake as an event that names its image, label and detection |
 //! | [`bootstrap`] | intervals over recordings, for one run and for the difference of two |
-//! | [`stats`] | intervals for proportions and rates |
+//! | [`arms`] | comparing the arms of an experiment over seeds: paired differences, ratios, many tests, learning curves |
+//! | [`stats`] | intervals for proportions and rates; Student's t distribution |
 //!
 //! Nothing here knows tables or files of a workspace: columns in, numbers out. Everything is parallel, and gives the same bits on any number
 //! of threads.
 
+pub mod arms;
 pub mod bootstrap;
 pub mod coco;
 mod error;

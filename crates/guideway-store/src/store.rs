@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::SchemaRef;
@@ -42,6 +44,9 @@ impl Default for StoreOptions {
     }
 }
 
+/// Time between two tries to become the writer.
+const RETRY: Duration = Duration::from_millis(20);
+
 /// The data platform of one workspace: tables, frozen datasets, catalog and lineage below one data root.
 ///
 /// Cheap to clone. Needs a multi-threaded tokio runtime.
@@ -58,6 +63,8 @@ pub(crate) struct Inner {
     pub(crate) options: StoreOptions,
     pub(crate) session: Arc<Session>,
     pub(crate) handle: Handle,
+    /// How often a writer tries again while another one writes.
+    lock_tries: AtomicU64,
     /// Open tables by folder and version: a version never changes once written.
     opened: Mutex<HashMap<(PathBuf, u64), Arc<lance::Dataset>>>,
 }
@@ -135,6 +142,7 @@ impl Store {
                 options,
                 session: Arc::new(Session::new(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES, Arc::default())),
                 handle,
+                lock_tries: AtomicU64::new(0),
                 opened: Mutex::default(),
             }),
         })
@@ -161,10 +169,30 @@ impl Store {
     /// [`StoreError::Locked`] while another process or task writes; [`StoreError::Version`] when the workspace is newer
     /// than this build.
     pub async fn begin(&self) -> Result<Transaction> {
-        let lock = self.lock()?;
+        let lock = self.lock_patiently().await?;
         crate::recover::recover(self).await?;
         self.upgrade().await?;
         Transaction::new(self.clone(), lock).await
+    }
+
+    /// Lets writers wait for each other, at most so long, instead of failing at once: for several tasks of one process that write in turn.
+    pub fn wait_for_writers(&self, at_most: Duration) {
+        let tries = at_most.as_millis() / RETRY.as_millis();
+        let tries = u64::try_from(tries).unwrap_or(u64::MAX);
+        self.inner.lock_tries.store(tries, Ordering::Relaxed);
+    }
+
+    async fn lock_patiently(&self) -> Result<WriteLock> {
+        let mut tries = self.inner.lock_tries.load(Ordering::Relaxed);
+        loop {
+            match self.lock() {
+                Err(StoreError::Locked { .. }) if tries > 0 => {
+                    tries -= 1;
+                    tokio::time::sleep(RETRY).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Makes the tables that a workspace of an older minor version lacks. Until then they are read as empty.

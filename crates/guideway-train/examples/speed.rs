@@ -65,6 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         folder: &folder,
         device: DeviceChoice::Cpu,
         resume: false,
+        start: None,
         stop: None,
     };
     let trained = train(&training, &mut |_| Ok(0.0), &clock)?;

@@ -14,7 +14,7 @@ use crate::device::DeviceChoice;
 use crate::error::{SourceError, TrainError};
 use crate::loader::random;
 use crate::network::{Network, Outputs};
-use crate::params::{parse, to_safetensors, write_atomically};
+use crate::params::{ParamSet, parse, to_safetensors, write_atomically};
 use crate::picture::{Picture, Placement, Tone, Window, draw};
 use crate::sample::{Sample, SampleSource};
 
@@ -165,6 +165,10 @@ impl Detector {
     /// [`TrainError::Device`] when the device does not give them.
     pub fn parameters(&self) -> Result<usize, TrainError> {
         Ok(self.network.params()?.count())
+    }
+
+    pub(crate) fn params(&self) -> Result<ParamSet, TrainError> {
+        self.network.params()
     }
 
     /// Writes `model.safetensors`, `config.toml` and `classes.json` into a folder, which is made if need be.

@@ -121,6 +121,12 @@ pub enum TrainError {
         /// Which tensor differs and how.
         reason: String,
     },
+    /// The detector to start from does not fit the one to be trained.
+    #[error("cannot start from this model: {reason}")]
+    Start {
+        /// What differs.
+        reason: String,
+    },
     /// A checkpoint was made by a different training.
     #[error("the checkpoint {} was made with {what}", path.display())]
     CheckpointMismatch {
@@ -195,6 +201,7 @@ impl Hint for TrainError {
             Self::CheckpointMismatch { .. } => {
                 Some("train into another folder, or delete the checkpoint to start again".to_owned())
             }
+            Self::Start { .. } => Some("give both the same [model] section and the same classes".to_owned()),
             Self::Weights { .. } | Self::WeightsMismatch { .. } | Self::Json { .. } | Self::ModelConfig { .. } => {
                 Some("the file was changed or copied in part: restore it, or train again under another name".to_owned())
             }

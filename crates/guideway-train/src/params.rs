@@ -75,6 +75,26 @@ impl ParamSet {
         self.entries.iter().map(|entry| entry.values.len()).sum()
     }
 
+    /// The first tensor that another set lacks or has in another shape, in words.
+    pub(crate) fn difference(&self, other: &Self) -> Option<String> {
+        if self.entries.len() != other.entries.len() {
+            return Some(format!(
+                "it has {} tensors, not {}",
+                other.entries.len(),
+                self.entries.len()
+            ));
+        }
+        let pairs = self.entries.iter().zip(&other.entries);
+        pairs.into_iter().find_map(|(own, other)| {
+            (own.name != other.name || own.shape != other.shape).then(|| {
+                format!(
+                    "`{}` {:?} stands where `{}` {:?} is expected",
+                    other.name, other.shape, own.name, own.shape
+                )
+            })
+        })
+    }
+
     /// Fills in the values from a file's tensors `prefix` + name. Names, shapes and types must fit.
     pub(crate) fn read(&mut self, file: &SafeTensors<'_>, prefix: &str, path: &Path) -> Result<(), TrainError> {
         let mismatch = |reason: String| TrainError::WeightsMismatch {

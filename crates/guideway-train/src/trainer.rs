@@ -43,6 +43,8 @@ pub struct Training<'a> {
     pub device: DeviceChoice,
     /// Continue from the folder's checkpoint if there is one. Otherwise it is overwritten.
     pub resume: bool,
+    /// The detector to start from (fine-tuning), of the same network and classes; random weights when `None`.
+    pub start: Option<&'a Detector>,
     /// When it becomes true, the training writes a checkpoint after the current step and returns.
     pub stop: Option<&'a AtomicBool>,
 }
@@ -244,6 +246,10 @@ impl Run<'_> {
     fn train(&self, evaluate: &mut Evaluator<'_>) -> Result<Trained, TrainError> {
         let (training, config) = (self.training, self.training.config);
         let mut network = Network::new(&config.model, self.classes.len(), config.train.seed, &self.device);
+        if let Some(start) = training.start {
+            let weights = self.start_from(start, &network)?;
+            network = network.with_params(&weights);
+        }
         let mut state = State {
             optimizer: Optimizer::new(network.params()?),
             best: None,
@@ -294,6 +300,23 @@ impl Run<'_> {
             Ok::<(), TrainError>(())
         })?;
         self.finish(state, finished, resumed_at)
+    }
+
+    /// The weights of the detector to start from, if they fit.
+    fn start_from(&self, start: &Detector, own: &Network) -> Result<ParamSet, TrainError> {
+        let wrong = |reason| TrainError::Start { reason };
+        if start.classes() != self.classes {
+            return Err(wrong(format!(
+                "it knows the classes {}, and is to learn {}",
+                start.classes().join(", "),
+                self.classes.join(", ")
+            )));
+        }
+        let params = start.params()?;
+        match own.params()?.difference(&params) {
+            None => Ok(params),
+            Some(reason) => Err(wrong(reason)),
+        }
     }
 
     fn fresh_progress(&self) -> Progress {

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::clock;
 use crate::error::{Error, ErrorKind};
-use crate::origin::{Origin, by_labelers};
+use crate::origin::Origin;
 use crate::split::{SplitSpec, assign, straddling};
 use crate::workspace::{Workspace, quote};
 
@@ -55,8 +55,12 @@ pub struct FreezeOptions {
     pub seed: u64,
     /// Keep only labels of these classes; all that occur when empty.
     pub classes: Vec<String>,
+    /// Classes of which no frame has a label are no error: the dataset knows them all the same.
+    pub may_lack_classes: bool,
     /// Keep only labels by these labelers; all when empty.
     pub labelers: Vec<String>,
+    /// Keep only labels made under these orders (`answers.order_id`); all when empty.
+    pub orders: Vec<String>,
     /// Labels whose area (the mask's where there is one, else the box's) is smaller than this, px², are kept as to be ignored: neither
     /// learnt nor counted.
     pub min_area: f64,
@@ -193,7 +197,8 @@ impl Workspace {
                 }
             }
         }
-        let classes = self.classes_of(&order, options)?;
+        let by = self.made_by(&options.labelers, &options.orders)?;
+        let classes = self.classes_of(&order, options, &by)?;
         let fractions = options.split.clone().unwrap_or_default();
         let by_query = selected.iter().any(|frame| frame.split.is_some());
         let spec = DatasetSpec {
@@ -220,7 +225,7 @@ impl Workspace {
         let mut origin = Origin::default();
         for part in order.chunks(LOOKUP_FRAMES) {
             let frames = self.frames_by_id(frame_ids(part))?;
-            let mut labels = self.labels_of(part, &classes, options, &mut origin)?;
+            let mut labels = self.labels_of(part, &classes, (options.min_area, &by), &mut origin)?;
             for few in by_media_size(part, &frames) {
                 self.stop_here(
                     || format!("nothing of dataset `{name}` is kept, and its name is free"),
@@ -242,6 +247,7 @@ impl Workspace {
                 "group_by": options.group_by,
                 "classes": options.classes,
                 "labelers": options.labelers,
+                "orders": options.orders,
                 "min_area": options.min_area,
             }));
         operation.inputs.extend(origin.into_runs());
@@ -445,8 +451,13 @@ impl Workspace {
     }
 
     /// The classes of the labels to freeze, sorted.
-    fn classes_of(&self, order: &[(String, String)], options: &FreezeOptions) -> Result<BTreeSet<String>, Error> {
-        let (wanted, by) = (&options.classes, by_labelers(&options.labelers));
+    fn classes_of(
+        &self,
+        order: &[(String, String)],
+        options: &FreezeOptions,
+        by: &str,
+    ) -> Result<BTreeSet<String>, Error> {
+        let wanted = &options.classes;
         let mut found = BTreeSet::new();
         for part in order.chunks(LOOKUP_FRAMES) {
             let sql = format!(
@@ -458,7 +469,9 @@ impl Workspace {
         if wanted.is_empty() {
             return Ok(found);
         }
-        if let Some(missing) = wanted.iter().find(|class| !found.contains(*class)) {
+        if let Some(missing) = wanted.iter().find(|class| !found.contains(*class))
+            && !options.may_lack_classes
+        {
             let names: Vec<&str> = found.iter().map(String::as_str).collect();
             let hint = match names.as_slice() {
                 [] => "the selected frames have no labels at all: leave out --classes, or ingest labels".to_owned(),
@@ -500,13 +513,12 @@ impl Workspace {
         &self,
         part: &[(String, String)],
         classes: &BTreeSet<String>,
-        options: &FreezeOptions,
+        (min_area, by): (f64, &str),
         origin: &mut Origin,
     ) -> Result<BTreeMap<String, Vec<SampleLabel>>, Error> {
         let rows: Vec<LabelRow> = self.rows(&format!(
-            "SELECT * FROM labels WHERE frame_id IN ({}) {}",
-            ids(frame_ids(part)),
-            by_labelers(&options.labelers)
+            "SELECT * FROM labels WHERE frame_id IN ({}) {by}",
+            ids(frame_ids(part))
         ))?;
         origin.note(&rows);
         let mut labels: BTreeMap<String, Vec<SampleLabel>> = BTreeMap::new();
@@ -518,7 +530,7 @@ impl Workspace {
             let frame_id = row.frame_id.clone();
             let mut label = SampleLabel::from(row);
             let area = label.area.or_else(|| label.bbox().map(BBox::area));
-            label.is_ignored |= area.is_some_and(|area| area < options.min_area);
+            label.is_ignored |= area.is_some_and(|area| area < min_area);
             labels.entry(frame_id).or_default().push(label);
         }
         Ok(labels)

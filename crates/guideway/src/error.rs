@@ -173,7 +173,7 @@ pub enum ErrorKind {
     Mine(#[from] MineError),
     /// Labelling failed.
     #[error(transparent)]
-    Label(LabelError),
+    Label(#[from] LabelError),
     /// A labelers file is wrong.
     #[error("{source}\n  in {}", path.display())]
     LabelersFile {
@@ -181,6 +181,16 @@ pub enum ErrorKind {
         path: PathBuf,
         /// What is wrong with it.
         source: LabelError,
+    },
+    /// A loop's or an experiment's file is wrong.
+    #[error("{message}\n  in {}", path.display())]
+    LoopFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+        /// What to do, where more is known.
+        hint: Option<String>,
     },
     /// Reading a log failed.
     #[error(transparent)]
@@ -225,6 +235,7 @@ from!(
     TrainError,
     EvalError,
     MineError,
+    LabelError,
     guideway_ingest::mcap::McapError,
     MediaError,
     guideway_ingest::export::ExportError,
@@ -352,6 +363,9 @@ impl Hint for Error {
             }
             ErrorKind::Train(err) => err.hint(),
             ErrorKind::DetectorFile { source, .. } => source.hint(),
+            ErrorKind::LoopFile { hint, .. } => hint.clone().or_else(|| {
+                Some("`guideway docs schema loop` and `guideway docs schema experiment` list every key".to_owned())
+            }),
             ErrorKind::Setting { .. } => Some("change it there, or remove it for the default".to_owned()),
             ErrorKind::Eval(err) => err.hint(),
             ErrorKind::Mine(err) => err.hint(),

@@ -582,6 +582,7 @@ impl Case {
                         .copied()
                         .zip(curve.precision.iter().copied())
                         .collect(),
+                    band: Vec::new(),
                 })
                 .collect(),
         };

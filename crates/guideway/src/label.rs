@@ -1,7 +1,7 @@
 //! Labels for chosen frames, from simulated labelers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use guideway_core::{BBox, Hint as _, IdBuilder, Reporter, Warning};
 use guideway_ingest::{DiscoverOptions, discover_with};
@@ -32,6 +32,8 @@ pub struct OracleOptions {
     pub classes: Vec<String>,
     /// The most that it may cost, such as `12.50`, in the currency of the file.
     pub budget: Option<String>,
+    /// Where all could cost more than the budget: label in the order of choice as long as the next frame is sure to be paid for, instead of refusing.
+    pub partly: bool,
 }
 
 /// What was labelled, and what it cost.
@@ -39,6 +41,10 @@ pub struct OracleOptions {
 pub struct OracleReport {
     /// The run.
     pub run_id: String,
+    /// Names the order: the same labelers, settings and classes.
+    pub order_id: String,
+    /// Frames of the selection within the budget: all of it, unless only a part was to be labelled.
+    pub reached: u64,
     /// Frames answered, now or, when nothing was left to ask, before.
     pub frames: u64,
     /// Of these, how many were refused.
@@ -65,9 +71,23 @@ pub struct OracleReport {
 type Size = (Option<i64>, Option<i64>);
 
 /// A frame with what is really in it.
-struct Known {
-    frame: FrameRow,
-    truth: Vec<TruthBox>,
+pub(crate) struct Known {
+    pub(crate) frame: FrameRow,
+    pub(crate) truth: Vec<TruthBox>,
+}
+
+impl Known {
+    /// What a labeler is asked about it.
+    fn task<'a>(&'a self, classes: &'a [String]) -> Task<'a> {
+        let size = |pixels: Option<i64>| pixels.and_then(|p| u32::try_from(p).ok()).unwrap_or(0);
+        Task {
+            frame_id: &self.frame.frame_id,
+            width: size(self.frame.width),
+            height: size(self.frame.height),
+            classes,
+            truth: &self.truth,
+        }
+    }
 }
 
 impl Workspace {
@@ -76,10 +96,11 @@ impl Workspace {
     ///
     /// The ground truth is that in the table `labels` where there is any (labeler `ground truth`), and is read from the log where it
     /// was left aside. Nobody is asked twice about a frame: what the same labelers with the same settings and classes answered before stays,
-    /// and is not paid again. A budget that could be exceeded is refused before anything is asked.
+    /// and is not paid again. A budget that could be exceeded is refused before anything is asked, or with `partly` spent on the first frames of the
+    /// selection; it is then a budget for the selection, in which frames that were answered before count with their price.
     pub fn label_oracle(&self, options: &OracleOptions, reporter: &dyn Reporter) -> Result<OracleReport, Error> {
         let started = clock::now_ns();
-        let pool = pool_of(options)?;
+        let pool = labelers(options.labelers.as_deref())?;
         let budget = match &options.budget {
             None => None,
             Some(text) => Some(Money::parse(text, pool.currency()).map_err(|err| {
@@ -89,12 +110,24 @@ impl Workspace {
         };
         // Held from the look at what is known to the last row: nobody else can order the same meanwhile.
         let mut transaction = self.block_on(self.store().begin())?;
-        let ids = self.frames_to_label(&options.selection)?;
-        let order_id: String = IdBuilder::new("order")
-            .text(&json!(pool.file()).to_string())
-            .text(&json!(options.classes).to_string())
-            .finish();
-        let before = self.answers(&order_id, &ids)?;
+        let mut ids = self.frames_to_label(&options.selection)?;
+        let order_id = order_of(&pool, &options.classes);
+        let mut before = self.answers(&order_id, &ids)?;
+        let mut budget = budget;
+        if let (Some(most), true) = (budget, options.partly) {
+            let reached = self.affordable(&pool, &ids, &options.classes, most, reporter)?;
+            if reached == 0 {
+                return Err(Error::usage(
+                    format!("the budget of {most:.2} is not sure to pay for a single frame"),
+                    "raise --budget; nothing was asked and nothing was paid".to_owned(),
+                ));
+            }
+            ids.truncate(reached);
+            let within: BTreeSet<&String> = ids.iter().collect();
+            before.retain(|row| within.contains(&row.frame_id));
+            // It was kept to already.
+            budget = None;
+        }
         let answered: BTreeSet<&str> = before.iter().map(|row| row.frame_id.as_str()).collect();
         let open: Vec<String> = ids
             .iter()
@@ -102,7 +135,7 @@ impl Workspace {
             .cloned()
             .collect();
         if open.is_empty() {
-            return Ok(report(&before, 0, None, &pool));
+            return Ok(report(&before, 0, ids.len(), None, (&pool, order_id)));
         }
         let run_id: String = open
             .iter()
@@ -124,14 +157,7 @@ impl Workspace {
         let mut tally = Tally::new(pool.currency());
         let (mut labels, mut answers): (Vec<LabelRow>, Vec<AnswerRow>) = Default::default();
         for known in &known {
-            let size = |pixels: Option<i64>| pixels.and_then(|p| u32::try_from(p).ok()).unwrap_or(0);
-            let task = Task {
-                frame_id: &known.frame.frame_id,
-                width: size(known.frame.width),
-                height: size(known.frame.height),
-                classes: &options.classes,
-                truth: &known.truth,
-            };
+            let task = known.task(&options.classes);
             let answer = pool.label(&task)?;
             tally.add(&task, &answer)?;
             labels.extend(label_rows(&run_id, &order_id, &known.frame, &answer));
@@ -152,6 +178,7 @@ impl Workspace {
         let recordings: BTreeSet<&String> = known.iter().map(|known| &known.frame.recording_id).collect();
         let params = json!({
             "selection": options.selection, "classes": options.classes, "labelers": pool.file(), "budget": options.budget,
+            "partly": options.partly,
         });
         let mut operation = clock::operation("label", &self.settings().user, started).params(params.clone());
         operation.inputs = self.origin(&options.selection)?;
@@ -178,7 +205,37 @@ impl Workspace {
             machine: clock::machine(),
         });
         self.block_on(transaction.commit(operation))?;
-        Ok(report(&answers, before.len(), Some(tally), &pool))
+        Ok(report(
+            &answers,
+            before.len(),
+            ids.len(),
+            Some(tally),
+            (&pool, order_id),
+        ))
+    }
+
+    /// How many frames, in the order of choice, a budget pays for. Each is ordered only if the most that it may cost is left; what was answered before
+    /// counts like the rest, so that the same budget reaches equally far each time.
+    fn affordable(
+        &self,
+        pool: &Pool,
+        ids: &[String],
+        classes: &[String],
+        budget: Money,
+        reporter: &dyn Reporter,
+    ) -> Result<usize, Error> {
+        let known = self.known(ids, reporter)?;
+        let known: BTreeMap<&str, &Known> = known.iter().map(|k| (k.frame.frame_id.as_str(), k)).collect();
+        let mut spent = Money::zero(pool.currency());
+        for (reached, id) in ids.iter().enumerate() {
+            // A frame that cannot be labelled costs nothing.
+            let Some(known) = known.get(id.as_str()) else { continue };
+            if spent.checked_add(most_of(pool, known)?)? > budget {
+                return Ok(reached);
+            }
+            spent = spent.checked_add(pool.label(&known.task(classes))?.price)?;
+        }
+        Ok(ids.len())
     }
 
     /// What was answered about these frames under an order.
@@ -242,7 +299,7 @@ impl Workspace {
     }
 
     /// The frames with the truth about them.
-    fn known(&self, ids: &[String], reporter: &dyn Reporter) -> Result<Vec<Known>, Error> {
+    pub(crate) fn known(&self, ids: &[String], reporter: &dyn Reporter) -> Result<Vec<Known>, Error> {
         let mut frames: BTreeMap<String, FrameRow> = BTreeMap::new();
         let mut truth: BTreeMap<String, Vec<TruthBox>> = BTreeMap::new();
         for ids in ids.chunks(LOOKUP_FRAMES) {
@@ -391,7 +448,13 @@ impl Workspace {
 }
 
 /// What some answers add up to.
-fn report(rows: &[AnswerRow], answered_before: usize, tally: Option<Tally>, pool: &Pool) -> OracleReport {
+fn report(
+    rows: &[AnswerRow],
+    answered_before: usize,
+    reached: usize,
+    tally: Option<Tally>,
+    (pool, order_id): (&Pool, String),
+) -> OracleReport {
     let mut by_labeler: BTreeMap<&String, (u64, u64)> = BTreeMap::new();
     for row in rows {
         let entry = by_labeler.entry(&row.labeler).or_default();
@@ -401,6 +464,8 @@ fn report(rows: &[AnswerRow], answered_before: usize, tally: Option<Tally>, pool
     let price_micros = rows.iter().map(|row| row.price_micros).sum();
     OracleReport {
         run_id: rows.first().map(|row| row.run_id.clone()).unwrap_or_default(),
+        order_id,
+        reached: reached as u64,
         frames: rows.len() as u64,
         answered_before: answered_before as u64,
         refused: rows.iter().filter(|row| row.refusal.is_some()).count() as u64,
@@ -434,14 +499,15 @@ impl Sink for Truth<'_> {
     }
 }
 
-fn pool_of(options: &OracleOptions) -> Result<Pool, Error> {
-    let Some(path) = &options.labelers else {
+/// The labelers of a file; one with documented defaults without a file.
+pub(crate) fn labelers(path: Option<&Path>) -> Result<Pool, Error> {
+    let Some(path) = path else {
         return Ok(Pool::default());
     };
     let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
     Pool::from_toml(&text).map_err(|source| {
         ErrorKind::LabelersFile {
-            path: path.clone(),
+            path: path.to_owned(),
             source,
         }
         .into()
@@ -478,15 +544,25 @@ fn add_truth(truth: &mut BTreeMap<String, Vec<TruthBox>>, row: LabelRow) {
     });
 }
 
+/// Names an order: the same labelers with the same settings, asked for the same classes.
+fn order_of(pool: &Pool, classes: &[String]) -> String {
+    IdBuilder::new("order")
+        .text(&json!(pool.file()).to_string())
+        .text(&json!(classes).to_string())
+        .finish()
+}
+
+/// The most that a frame may cost.
+fn most_of(pool: &Pool, known: &Known) -> Result<Money, LabelError> {
+    let boxes = known.truth.len() as u64;
+    Ok(pool.assign(&known.frame.frame_id).estimate(boxes)?.price_at_most)
+}
+
 /// Refuses an order that could cost more than the budget.
 fn check_budget(pool: &Pool, known: &[Known], budget: Money) -> Result<(), Error> {
     let mut most = Money::zero(pool.currency());
     for known in known {
-        most = most.checked_add(
-            pool.assign(&known.frame.frame_id)
-                .estimate(known.truth.len() as u64)?
-                .price_at_most,
-        )?;
+        most = most.checked_add(most_of(pool, known)?)?;
     }
     if most > budget {
         return Err(Error::usage(
@@ -524,10 +600,4 @@ fn label_rows(run_id: &str, order_id: &str, frame: &FrameRow, answer: &Answer) -
         ..LabelRow::default()
     });
     rows.collect()
-}
-
-impl From<LabelError> for Error {
-    fn from(source: LabelError) -> Self {
-        ErrorKind::Label(source).into()
-    }
 }

@@ -13,6 +13,8 @@
 //! | choose what to label next, have it labelled | [`Workspace::mine`], [`Workspace::label_oracle`] |
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
 //! | make worlds, record fleets | [`world_record`], [`Workspace::world_frames`], [`world_preview`] |
+//! | let it run by itself | [`Workspace::run_loop`] |
+//! | compare ways of choosing | [`Workspace::run_experiment`] |
 //! | find what mistakes have in common | [`Workspace::slices`] |
 //! | follow lineage | [`Workspace::trace`] |
 //! | check that all is whole | [`Workspace::doctor`] |
@@ -37,6 +39,7 @@ mod dataset;
 mod docs;
 mod error;
 mod evaluate;
+mod experiment;
 mod files;
 mod ingest;
 mod interrupt;
@@ -48,6 +51,7 @@ mod origin;
 mod plot;
 mod predict;
 mod query;
+mod rounds;
 mod samples;
 mod slices;
 pub mod split;
@@ -62,6 +66,7 @@ pub use dataset::{ClassSummary, DatasetSummary, ExportFormat, ExportReport, Free
 pub use docs::{schema, schemas};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{ClassResult, EvalDelta, EvalDiff, EvalReport};
+pub use experiment::{Arm, ArmSummary, Comparison, CourseResult, ExperimentFile, ExperimentReport, OwnFold, PoolShare};
 pub use files::{ResultFormat, evaluate_files};
 pub use guideway_core as core;
 pub use guideway_eval as eval;
@@ -82,6 +87,10 @@ pub use mine::{Diversity, Dropout, MineOptions, MineReport, Score};
 pub use plot::{ConfusionPlot, LinePlot, Series};
 pub use predict::PredictReport;
 pub use query::{JsonShape, QueryResult};
+pub use rounds::{
+    ByHand, ByLot, Compute, Cost, Ended, Frames, Kpi, Labels, LoopFile, LoopOptions, LoopReport, Metric, Mined, Model,
+    Record, Round, RoundBudget, SeedSet, Start, Stop, Strategy, TestSet, Work,
+};
 pub use slices::{FoundSlice, SliceOptions, SliceReport};
 pub use train::{ModelSummary, TrainOptions, TrainReport};
 pub use workspace::Workspace;

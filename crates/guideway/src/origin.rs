@@ -6,7 +6,9 @@ use guideway_core::{Reporter, Warning};
 use guideway_schema::{LABEL_RUN, LabelRow};
 use guideway_store::{NodeKind, NodeRef};
 
-use crate::workspace::quote;
+use crate::dataset::ids;
+use crate::error::Error;
+use crate::workspace::{Workspace, quote};
 
 /// Who made a label: the labeler, and the run in which it was ordered.
 type Maker<'a> = (Option<&'a str>, Option<&'a str>);
@@ -44,7 +46,7 @@ impl Origin {
             reporter.warn(Warning {
                 code: "several-labelers".to_owned(),
                 message: "frames have labels by several labelers or from several orders, so that objects may be there twice; \
-                          --labeler chooses"
+                          --labeler and --order choose"
                     .to_owned(),
                 location: first.clone(),
                 count: self.shared,
@@ -58,11 +60,35 @@ impl Origin {
     }
 }
 
-/// A condition on who made a label; empty for anybody.
-pub(crate) fn by_labelers(labelers: &[String]) -> String {
-    if labelers.is_empty() {
-        return String::new();
+impl Workspace {
+    /// A condition on who made a label, and under which order; empty for anybody.
+    pub(crate) fn made_by(&self, labelers: &[String], orders: &[String]) -> Result<String, Error> {
+        let mut conditions = Vec::new();
+        if !labelers.is_empty() {
+            conditions.push(format!("AND labeler IN ({})", ids(labelers.iter().map(String::as_str))));
+        }
+        if !orders.is_empty() {
+            let mut uris = BTreeSet::new();
+            for order in orders {
+                let found = self.counts(&format!(
+                    "SELECT DISTINCT order_id, 1 FROM answers WHERE starts_with(order_id, {})",
+                    quote(order)
+                ))?;
+                let [(order, _)] = found.as_slice() else {
+                    return Err(Error::not_found(
+                        "order",
+                        order,
+                        "`guideway query \"SELECT DISTINCT order_id FROM answers\"` lists them; the first digits do where no other begins so",
+                    ));
+                };
+                let runs = self.counts(&format!(
+                    "SELECT DISTINCT run_id, 1 FROM answers WHERE order_id = {}",
+                    quote(order)
+                ))?;
+                uris.extend(runs.iter().map(|(run, _)| format!("{LABEL_RUN}{run}")));
+            }
+            conditions.push(format!("AND source_uri IN ({})", ids(uris.iter().map(String::as_str))));
+        }
+        Ok(conditions.join(" "))
     }
-    let names: Vec<String> = labelers.iter().map(|name| quote(name)).collect();
-    format!("AND labeler IN ({})", names.join(","))
 }

@@ -17,6 +17,9 @@ const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
 ];
 
+/// Up to so many points of a line are marked.
+const FEW_POINTS: usize = 12;
+
 /// A named line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
@@ -24,6 +27,8 @@ pub struct Series {
     pub name: String,
     /// Points (x, y), x ascending. Points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
+    /// A band around them: x, lower end, upper end. May be empty.
+    pub band: Vec<(f64, f64, f64)>,
 }
 
 /// A line plot.
@@ -65,7 +70,10 @@ impl LinePlot {
                 .filter(|(x, y)| x.is_finite() && y.is_finite())
                 .collect()
         };
-        let all: Vec<(f64, f64)> = self.series.iter().flat_map(|series| finite(&series.points)).collect();
+        let mut all: Vec<(f64, f64)> = self.series.iter().flat_map(|series| finite(&series.points)).collect();
+        for (x, lower, upper) in self.series.iter().flat_map(|series| &series.band) {
+            all.extend(finite(&[(*x, *lower), (*x, *upper)]));
+        }
         let (x_min, x_max) = span(all.iter().map(|p| p.0), 0.0);
         let (y_min, y_max) = self.y_range.unwrap_or_else(|| span(all.iter().map(|p| p.1), 0.05));
         let mut chart = ChartBuilder::on(root)
@@ -88,13 +96,24 @@ impl LinePlot {
         for (index, series) in self.series.iter().enumerate() {
             let color = PALETTE[index % PALETTE.len()];
             let points = finite(&series.points);
+            let (below, above): (Vec<_>, Vec<_>) = series
+                .band
+                .iter()
+                .map(|(x, low, high)| ((*x, *low), (*x, *high)))
+                .unzip();
+            let mut around = finite(&above);
+            around.extend(finite(&below).into_iter().rev());
+            if around.len() > 3 {
+                let area = Polygon::new(around, color.mix(0.15).filled());
+                chart.draw_series(std::iter::once(area)).map_err(text)?;
+            }
             let drawn = chart
                 .draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))
                 .map_err(text)?;
             drawn
                 .label(&series.name)
                 .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(2)));
-            if points.len() == 1 {
+            if points.len() <= FEW_POINTS {
                 chart
                     .draw_series(points.iter().map(|p| Circle::new(*p, 3, color.filled())))
                     .map_err(text)?;
@@ -226,6 +245,7 @@ mod tests {
         plot.series.push(Series {
             name: "a".to_owned(),
             points: vec![(0.0, 1.0), (1.0, f64::NAN), (2.0, 0.5)],
+            band: vec![(0.0, 0.9, 1.1), (2.0, 0.4, f64::NAN)],
         });
         assert!(plot.to_svg().unwrap().contains("polyline"));
     }

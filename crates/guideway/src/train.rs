@@ -33,6 +33,10 @@ pub struct TrainOptions {
     pub val_split: Option<String>,
     /// Seed, instead of the file's.
     pub seed: Option<u64>,
+    /// The model to start from (fine-tuning), by name or id; random weights when `None`.
+    pub start: Option<String>,
+    /// Watch nothing: the last weights are kept, whatever splits there are.
+    pub unwatched: bool,
     /// `cpu`, `cuda` or `wgpu`; the setting's when `None`.
     pub device: Option<String>,
 }
@@ -121,10 +125,11 @@ impl Workspace {
         let train_rows = dataset.rows(&options.train_split)?.collect();
         let val_split = options.val_split.as_deref().unwrap_or("val");
         let val_rows: Option<Vec<u64>> = match &options.val_split {
+            _ if options.unwatched => None,
             Some(split) => Some(dataset.rows(split)?.collect()),
             None => info.rows(val_split).map(Iterator::collect),
         };
-        if val_rows.is_none() {
+        if val_rows.is_none() && !options.unwatched {
             reporter.warn(Warning {
                 code: "no-validation".to_owned(),
                 message: "nothing is watched while training: the dataset has no split `val`".to_owned(),
@@ -139,14 +144,21 @@ impl Workspace {
             format!("{stem}-{}-s{}", info.name, detector.train.seed)
         });
         let config_toml = detector.to_toml()?;
-        let model_id: String = IdBuilder::new("model")
+        let start = match &options.start {
+            Some(start) => Some(self.model_record(start)?),
+            None => None,
+        };
+        let mut id = IdBuilder::new("model")
             .text(&name)
             .text(&config_toml)
             .text(&info.hash)
             .text(&options.train_split)
-            .text(val_split)
-            .text(device.name())
-            .finish();
+            .text(if options.unwatched { "" } else { val_split })
+            .text(device.name());
+        if let Some(start) = &start {
+            id = id.text("from").text(&start.digest);
+        }
+        let model_id: String = id.finish();
         let folder = self.store().models_dir().join(&model_id);
         if let Some(known) = self.block_on(self.store().find_model(&name))? {
             if known.model_id != model_id {
@@ -172,6 +184,10 @@ impl Workspace {
             Some((truth, source)) => (Some(truth?), Some(source)),
             None => (None, None),
         };
+        let start_detector = match &start {
+            Some(start) => Some(self.detector(start, device)?),
+            None => None,
+        };
         let training = Training {
             config: &detector,
             classes: &classes,
@@ -180,6 +196,7 @@ impl Workspace {
             folder: &folder,
             device,
             resume: true,
+            start: start_detector.as_ref(),
             stop: Some(self.interrupt().flag()),
         };
         let mut evaluate = |predictions: &[guideway_train::Prediction]| match &mut truth {
@@ -225,12 +242,14 @@ impl Workspace {
         let params = json!({
             "config": detector,
             "train_split": options.train_split,
-            "val_split": val_split,
+            "val_split": (!options.unwatched).then_some(val_split),
+            "start": start.as_ref().map(|start| &start.model_id),
             "device": device.name(),
         });
-        let operation = clock::operation("train", &self.settings().user, started)
+        let mut operation = clock::operation("train", &self.settings().user, started)
             .input(dataset_node(&info))
             .params(params.clone());
+        operation.inputs.extend(start.as_ref().map(model_node));
         let mut transaction = self.block_on(self.store().begin())?;
         transaction.put_run(RunRecord {
             run_id,
@@ -380,6 +399,7 @@ fn plots(name: &str, history: &History) -> Vec<(&'static str, &'static str, Line
             .iter()
             .filter_map(|epoch| Some((epoch.epoch as f64, value(epoch)?)))
             .collect(),
+        band: Vec::new(),
     };
     let plot = |y_label: &str, series: Vec<Series>| LinePlot {
         title: format!("Training of {name}"),

@@ -31,4 +31,8 @@ pub(crate) struct OracleArgs {
     /// The most that it may cost, such as 12.50: an order that could cost more is refused before anybody is asked
     #[arg(long, value_name = "MONEY")]
     pub(crate) budget: Option<String>,
+
+    /// With --budget: label in the order of choice as far as the money is sure to last, instead of refusing
+    #[arg(long, requires = "budget")]
+    pub(crate) partly: bool,
 }

@@ -67,7 +67,9 @@ fn freeze(context: &Context, args: &FreezeArgs) -> Result<Outcome, Error> {
         },
         seed: args.seed,
         classes: args.classes.clone(),
+        may_lack_classes: false,
         labelers: args.labelers.clone(),
+        orders: args.orders.clone(),
         min_area: args.min_area,
     };
     let dataset = context

@@ -20,6 +20,7 @@ fn oracle(context: &Context, args: &OracleArgs) -> Result<Outcome, Error> {
         labelers: args.labelers.clone(),
         classes: args.classes.clone(),
         budget: args.budget.clone(),
+        partly: args.partly,
     };
     let labelled = context.workspace()?.label_oracle(&options, &context.console)?;
     let state = if labelled.created {
@@ -27,7 +28,10 @@ fn oracle(context: &Context, args: &OracleArgs) -> Result<Outcome, Error> {
     } else {
         " (labelled before: same frames, labelers and classes)"
     };
-    let mut pairs = vec![("run", short(&labelled.run_id).to_owned())];
+    let mut pairs = vec![
+        ("run", short(&labelled.run_id).to_owned()),
+        ("order", short(&labelled.order_id).to_owned()),
+    ];
     if labelled.answered_before > 0 {
         pairs.push((
             "before",

@@ -11,6 +11,7 @@ mod lineage;
 mod log;
 mod mine;
 mod model;
+mod rounds;
 mod slices;
 mod workspace;
 mod world;
@@ -35,6 +36,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Label(command) => label::run(context, &command),
         Command::Slices(args) => slices::run(context, &args),
         Command::Mine(args) => mine::mine(context, &args),
+        Command::Loop(command) => rounds::run(context, &command),
+        Command::Experiment(command) => rounds::experiment(context, &command),
         Command::Eval(command) => eval::run(context, &command),
         Command::Trace(args) => lineage::trace(context, &args),
         Command::Tables(args) => workspace::tables(context, &args),

@@ -15,6 +15,8 @@ pub(crate) fn train(context: &Context, args: &TrainArgs) -> Result<Outcome, Erro
         train_split: args.train_split.clone(),
         val_split: args.val_split.clone(),
         seed: args.seed,
+        start: args.start.clone(),
+        unwatched: false,
         device: args.device.clone(),
     };
     let trained = context

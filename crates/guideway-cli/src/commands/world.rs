@@ -100,7 +100,9 @@ fn frames(context: &Context, args: &FramesArgs) -> Result<Outcome, Error> {
             group_by: GroupBy::Recording,
             seed: args.setup.seed,
             classes: args.classes.clone(),
+            may_lack_classes: false,
             labelers: Vec::new(),
+            orders: Vec::new(),
             min_area: args.min_area,
         },
     };

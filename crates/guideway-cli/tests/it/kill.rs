@@ -26,10 +26,14 @@ const FREEZE: [&str; 8] = [
 ];
 
 /// Numbers in `0..1`, the same every time (Knuth's 64-bit linear congruential generator).
-struct Moments(u64);
+pub(crate) struct Moments(u64);
 
 impl Moments {
-    fn next(&mut self) -> f64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -48,7 +52,7 @@ fn json(bench: &Bench, workspace: &str, args: &[&str]) -> serde_json::Value {
 }
 
 /// Runs, and kills it after a while. True if it had ended by itself, with everything done.
-fn killed(bench: &Bench, args: &[&str], after: Duration) -> bool {
+pub(crate) fn killed(bench: &Bench, args: &[&str], after: Duration) -> bool {
     let mut command = bench.command(args);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(after);

@@ -9,6 +9,7 @@ mod kill;
 mod label;
 mod mine;
 mod refusals;
+mod rounds;
 mod support;
 mod tour;
 mod world;

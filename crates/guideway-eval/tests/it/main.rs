@@ -1,6 +1,7 @@
 //! Integration tests of guideway-eval.
 #![allow(clippy::unwrap_used, reason = "a test must stop at what it did not expect")]
 
+mod arms;
 mod bootstrap;
 mod files;
 mod generate;

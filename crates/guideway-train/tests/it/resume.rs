@@ -38,6 +38,7 @@ fn run(folder: &Path, reporter: &dyn Reporter) -> Option<u64> {
         folder,
         device: DeviceChoice::Cpu,
         resume: true,
+        start: None,
         stop: None,
     };
     let mut evaluate = |predictions: &[_]| Ok(ap50(predictions, validation.samples()));

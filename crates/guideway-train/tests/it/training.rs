@@ -46,6 +46,7 @@ fn training<'a>(
         folder,
         device: DeviceChoice::Cpu,
         resume: false,
+        start: None,
         stop: None,
     }
 }
@@ -252,4 +253,48 @@ fn a_failing_source_and_an_unknown_class_end_the_training() {
         error.to_string(),
         "sample shape-002 has a box of class 9, but there are 2 classes"
     );
+}
+
+#[test]
+fn a_training_starts_from_the_weights_of_another() {
+    let source = MemorySource::new(shapes(16, 6));
+    let first = tempfile::tempdir().unwrap();
+    let classes = classes();
+    let config = small(2);
+    let start = train(
+        &training(&config, &classes, &source, first.path()),
+        &mut |_| Ok(0.0),
+        &Silent,
+    )
+    .unwrap()
+    .detector;
+
+    // Steps so small that nothing is learnt: what comes out is what went in.
+    let mut still = small(1);
+    still.train.learning_rate = 1e-12;
+    still.train.seed = 9;
+    let second = tempfile::tempdir().unwrap();
+    let mut tuning = training(&still, &classes, &source, second.path());
+    tuning.start = Some(&start);
+    let tuned = train(&tuning, &mut |_| Ok(0.0), &Silent).unwrap().detector;
+    let boxes = |detector: &guideway_train::Detector| detector.predict_all(&source, &Silent).unwrap();
+    assert!(boxes(&start).iter().any(|found| !found.boxes.is_empty()));
+    for (before, after) in boxes(&start).iter().zip(boxes(&tuned)) {
+        assert_eq!(before.classes, after.classes);
+        for (a, b) in before.scores.iter().zip(&after.scores) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
+    }
+
+    let other = ["bright".to_owned(), "square".to_owned()];
+    let mut wrong = training(&still, &other, &source, second.path());
+    wrong.start = Some(&start);
+    let refused = train(&wrong, &mut |_| Ok(0.0), &Silent);
+    assert!(matches!(refused, Err(TrainError::Start { .. })), "{refused:?}");
+    let mut wider = still.clone();
+    wider.model.neck = 24;
+    let mut wrong = training(&wider, &classes, &source, second.path());
+    wrong.start = Some(&start);
+    let refused = train(&wrong, &mut |_| Ok(0.0), &Silent);
+    assert!(matches!(refused, Err(TrainError::Start { .. })), "{refused:?}");
 }

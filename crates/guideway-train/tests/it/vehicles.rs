@@ -28,6 +28,7 @@ fn the_committed_configuration_learns_from_real_photographs() {
         folder: out.path(),
         device: DeviceChoice::Cpu,
         resume: false,
+        start: None,
         stop: None,
     };
     let reporter = Collected::default();

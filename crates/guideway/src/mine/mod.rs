@@ -13,8 +13,9 @@ use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord};
 use guideway_train::{Detector, Wanted};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use self::score::Score;
 use self::score::{Found, Scored, Scorer};
@@ -27,7 +28,7 @@ use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 
 /// How a selection avoids taking the same thing twice. What each means is in [`guideway_mine::diversity`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Diversity {
     /// Not at all: the highest scores.
@@ -45,7 +46,7 @@ pub enum Diversity {
 }
 
 /// Passes with dropout, instead of several models.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropout {
     /// Number of passes.
     pub passes: u32,
@@ -269,43 +270,57 @@ impl Workspace {
             }
         });
         let rows: Vec<SelectionRow> = rows.collect();
-        let recordings: BTreeSet<String> = rows.iter().map(|row| row.recording_id.clone()).collect();
         let params = json!({
             "options": options, "device": device.name(),
             "pool": scanned.ids.len(), "labelled": labelled.len(), "thinned": thinned, "selected": rows.len(),
         });
+        let mut inputs = vec![target.node.clone()];
+        inputs.extend(models.iter().map(model_node));
+        let created = self.keep_selection(rows, inputs, params, options.seed, started)?;
+        self.mine_report(options, run_id, created)
+    }
+
+    /// Writes a selection, all of whose rows name it and its run; not again when it is there. Was it written just now?
+    pub(crate) fn keep_selection(
+        &self,
+        rows: Vec<SelectionRow>,
+        mut inputs: Vec<NodeRef>,
+        params: Value,
+        seed: u64,
+        started: i64,
+    ) -> Result<bool, Error> {
+        let Some(SelectionRow { selection, run_id, .. }) = rows.first().cloned() else {
+            return Ok(false);
+        };
+        let recordings: BTreeSet<String> = rows.iter().map(|row| row.recording_id.clone()).collect();
+        inputs.extend(recordings.into_iter().map(|id| NodeRef::new(NodeKind::Recording, id)));
         let mut transaction = self.block_on(self.store().begin())?;
         // Somebody else may have taken the name, or done the same, in the meantime.
-        self.check_name(&options.out, &run_id)?;
+        self.check_name(&selection, &run_id)?;
         if self.is_done(&run_id)? {
-            return self.mine_report(options, run_id, false);
+            return Ok(false);
         }
         self.block_on(transaction.push(rows.into()))?;
-        let mut operation = clock::operation("mine", &self.settings().user, started)
-            .input(target.node.clone())
-            .params(params.clone());
-        operation.inputs.extend(models.iter().map(model_node));
-        operation
-            .inputs
-            .extend(recordings.into_iter().map(|id| NodeRef::new(NodeKind::Recording, id)));
+        let mut operation = clock::operation("mine", &self.settings().user, started).params(params.clone());
+        operation.inputs = inputs;
         transaction.put_run(RunRecord {
-            run_id: run_id.clone(),
+            run_id,
             kind: "mine".to_owned(),
-            name: options.out.clone(),
+            name: selection,
             params,
             status: "done".to_owned(),
             code_version: clock::code_version(),
-            seed: i64::try_from(options.seed).ok(),
+            seed: i64::try_from(seed).ok(),
             started_ns: started,
             ended_ns: Some(operation.ended_ns),
             machine: clock::machine(),
         });
         self.block_on(transaction.commit(operation))?;
-        self.mine_report(options, run_id, true)
+        Ok(true)
     }
 
     /// A selection's name names one selection.
-    fn check_name(&self, name: &str, run_id: &str) -> Result<(), Error> {
+    pub(crate) fn check_name(&self, name: &str, run_id: &str) -> Result<(), Error> {
         let others = self.counts(&format!(
             "SELECT run_id, count(*) FROM selections WHERE selection = {} AND run_id <> {} GROUP BY run_id",
             quote(name),

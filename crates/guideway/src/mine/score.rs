@@ -9,12 +9,13 @@ use guideway_mine::scores::{
     mutual_information, track_disagreement,
 };
 use guideway_train::{Detector, Inference, ProbabilityMaps};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
 /// How the need for a label is measured. What each means is in [`guideway_mine::scores`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Score {
     /// Entropy of the mean probability at each place.

@@ -1,0 +1,253 @@
+//! Arms against the baseline.
+
+use guideway_eval::arms::{Estimate, Paired, Ratio, cost_to_reach, holm, mean_interval, paired, ratio_of_means};
+use serde::Serialize;
+
+use super::file::ExperimentFile;
+use super::{CourseResult, ExperimentReport, FULL};
+use crate::rounds::{Ground, Round};
+
+/// The name of the KPI among the compared numbers.
+pub(super) const KPI: &str = "KPI";
+
+/// An arm after its last round: means over the seeds.
+#[derive(Debug, Clone, Serialize)]
+pub struct ArmSummary {
+    /// The arm.
+    pub arm: String,
+    /// Frames labelled after the seed set, the mean over the seeds.
+    pub frames: f64,
+    /// Their price, the mean over the seeds.
+    pub labels: f64,
+    /// The price of labels against the baseline's: 1 is equal.
+    pub labels_to_baseline: Option<f64>,
+    /// The KPI before the first choice.
+    pub before: Option<Estimate>,
+    /// The KPI after the last round.
+    pub after: Option<Estimate>,
+    /// The gain in the KPI.
+    pub gain: Option<Estimate>,
+    /// The gain of each class on the neutral test set.
+    pub gains: Vec<(String, Option<Estimate>)>,
+    /// The gain of each class on the arm's own fold: not comparable between arms, since each has frames of its own.
+    pub own_gains: Vec<(String, Option<Estimate>)>,
+}
+
+/// An arm against the baseline, paired by seed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Comparison {
+    /// The arm.
+    pub arm: String,
+    /// The round.
+    pub round: u32,
+    /// The KPI, or a class.
+    pub what: String,
+    /// The arm's number less the baseline's.
+    pub difference: Option<Paired>,
+    /// Holm's p value, over all arms and rounds of the same number.
+    pub p_adjusted: Option<f64>,
+    /// The arm's gain since the first training over the baseline's, with Fieller's interval.
+    pub gain_ratio: Option<Ratio>,
+}
+
+/// What a course's first and last models do on frames that the course itself chose.
+#[derive(Debug, Clone, Serialize)]
+pub struct OwnFold {
+    /// Number of frames.
+    pub frames: u64,
+    /// Metric of each class before the first choice.
+    pub before: Vec<(String, Option<f64>)>,
+    /// After the last round.
+    pub after: Vec<(String, Option<f64>)>,
+}
+
+/// Which part of the pool an arm needs.
+#[derive(Debug, Clone, Serialize)]
+pub struct PoolShare {
+    /// The arm.
+    pub arm: String,
+    /// The mean KPI with the whole pool.
+    pub full: f64,
+    /// The part of the pool at which the arm's mean KPI reaches that, by linear interpolation between rounds; none when it does not.
+    pub share: Option<f64>,
+    /// The arm's mean KPI after its last round.
+    pub last: f64,
+    /// The part of the pool labelled by then.
+    pub last_share: f64,
+}
+
+/// A number of a round: the KPI, or a class's metric.
+fn value(round: &Round, what: &str) -> Option<f64> {
+    if what == KPI {
+        return round.kpi;
+    }
+    round.by_class.iter().find(|(class, _)| class == what)?.1
+}
+
+/// A class's metric in a list.
+fn of(list: &[(String, Option<f64>)], class: &str) -> Option<f64> {
+    list.iter().find(|(name, _)| name == class)?.1
+}
+
+/// The gains of a number over the seeds; none when a seed has none.
+fn gains(courses: &[&CourseResult], what: &str, round: usize) -> Option<Vec<f64>> {
+    courses
+        .iter()
+        .map(|course| Some(value(course.rounds.get(round)?, what)? - value(course.rounds.first()?, what)?))
+        .collect()
+}
+
+pub(super) fn compare(file: &ExperimentFile, ground: &Ground<'_>, courses: Vec<CourseResult>) -> ExperimentReport {
+    let of_arm = |arm: &str| -> Vec<&CourseResult> { courses.iter().filter(|course| course.arm == arm).collect() };
+    let baseline = of_arm(&file.baseline);
+    let classes = ground.classes();
+    let mut names: Vec<&str> = file.arm.iter().map(|arm| arm.name.as_str()).collect();
+    if file.full_pool {
+        names.push(FULL);
+    }
+    let confidence = file.confidence;
+    let paid = |courses: &[&CourseResult]| mean(courses.iter().map(|course| labels(course)));
+    let arms = names.iter().map(|arm| {
+        let courses = of_arm(arm);
+        let last = courses
+            .iter()
+            .map(|course| course.rounds.len())
+            .min()
+            .unwrap_or(1)
+            .saturating_sub(1);
+        let kpis =
+            |round: usize| -> Option<Vec<f64>> { courses.iter().map(|course| course.rounds.get(round)?.kpi).collect() };
+        let interval = |values: Option<Vec<f64>>| mean_interval(&values?, confidence);
+        let own = |class: &str| -> Option<Vec<f64>> {
+            courses
+                .iter()
+                .map(|course| {
+                    let own = course.own.as_ref()?;
+                    Some(of(&own.after, class)? - of(&own.before, class)?)
+                })
+                .collect()
+        };
+        let reference = paid(&baseline);
+        ArmSummary {
+            arm: (*arm).to_owned(),
+            frames: mean(
+                courses
+                    .iter()
+                    .map(|c| c.rounds.iter().skip(1).map(|round| round.frames as f64).sum()),
+            ),
+            labels: paid(&courses),
+            labels_to_baseline: (reference > 0.0).then(|| paid(&courses) / reference),
+            before: interval(kpis(0)),
+            after: interval(kpis(last)),
+            gain: interval(gains(&courses, KPI, last)),
+            gains: classes
+                .iter()
+                .map(|class| (class.clone(), interval(gains(&courses, class, last))))
+                .collect(),
+            own_gains: classes
+                .iter()
+                .filter(|_| file.own_fold > 0.0)
+                .map(|class| (class.clone(), interval(own(class))))
+                .collect(),
+        }
+    });
+    let arms: Vec<ArmSummary> = arms.collect();
+    let mut comparisons = Vec::new();
+    for what in std::iter::once(KPI).chain(classes.iter().map(String::as_str)) {
+        let first = comparisons.len();
+        for arm in file.arm.iter().filter(|arm| arm.name != file.baseline) {
+            for round in 1..=file.rounds {
+                let (own, others) = (
+                    gains(&of_arm(&arm.name), what, round as usize),
+                    gains(&baseline, what, round as usize),
+                );
+                let both = own.zip(others);
+                comparisons.push(Comparison {
+                    arm: arm.name.clone(),
+                    round,
+                    what: what.to_owned(),
+                    // Both began alike: the difference of the gains is that of the numbers.
+                    difference: both.as_ref().and_then(|(own, others)| paired(own, others, confidence)),
+                    p_adjusted: None,
+                    gain_ratio: both
+                        .as_ref()
+                        .and_then(|(own, others)| ratio_of_means(own, others, confidence)),
+                });
+            }
+        }
+        let tested: Vec<usize> = (first..comparisons.len())
+            .filter(|at| comparisons[*at].difference.is_some())
+            .collect();
+        let p_values: Vec<f64> = tested
+            .iter()
+            .filter_map(|at| {
+                comparisons[*at]
+                    .difference
+                    .as_ref()
+                    .map(|difference| difference.p_value)
+            })
+            .collect();
+        for (at, p) in tested.into_iter().zip(holm(&p_values)) {
+            comparisons[at].p_adjusted = Some(p);
+        }
+    }
+    let pool_shares = pool_shares(file, ground, &courses);
+    ExperimentReport {
+        name: file.name.clone(),
+        kpi: ground.kpi_name(),
+        confidence,
+        baseline: file.baseline.clone(),
+        currency: ground.currency().code().to_owned(),
+        frames: [ground.pool_frames, ground.test_frames()],
+        arms,
+        comparisons,
+        pool_shares,
+        courses,
+        reports: Vec::new(),
+    }
+}
+
+/// What labels cost after the seed set.
+fn labels(course: &CourseResult) -> f64 {
+    let micros: i64 = course.rounds.iter().skip(1).map(|round| round.cost.labels_micros).sum();
+    micros as f64 * 1e-6
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len().max(1);
+    values.sum::<f64>() / count as f64
+}
+
+/// Mean KPI of an arm by round, with the frames labelled by then: only rounds that every seed has.
+pub(super) fn curve(courses: &[&CourseResult]) -> Vec<(f64, f64)> {
+    let rounds = courses.iter().map(|course| course.rounds.len()).min().unwrap_or(0);
+    let at = |round: usize| -> Option<(f64, f64)> {
+        let kpis: Option<Vec<f64>> = courses.iter().map(|course| course.rounds[round].kpi).collect();
+        let frames = mean(courses.iter().map(|course| {
+            let labelled: u64 = course.rounds[..=round].iter().map(|round| round.frames).sum();
+            labelled as f64
+        }));
+        Some((frames, mean(kpis?.into_iter())))
+    };
+    (0..rounds).filter_map(at).collect()
+}
+
+fn pool_shares(file: &ExperimentFile, ground: &Ground<'_>, courses: &[CourseResult]) -> Vec<PoolShare> {
+    let of_arm = |arm: &str| -> Vec<&CourseResult> { courses.iter().filter(|course| course.arm == arm).collect() };
+    let Some((all, full)) = curve(&of_arm(FULL)).last().copied().filter(|_| file.full_pool) else {
+        return Vec::new();
+    };
+    let pool = (ground.pool_frames as f64).max(all.min(1.0));
+    let shares = file.arm.iter().filter_map(|arm| {
+        let curve = curve(&of_arm(&arm.name));
+        let (labelled, last) = curve.last().copied()?;
+        Some(PoolShare {
+            arm: arm.name.clone(),
+            full,
+            share: cost_to_reach(&curve, full).map(|frames| frames / pool),
+            last,
+            last_share: labelled / pool,
+        })
+    });
+    shares.collect()
+}

@@ -1,0 +1,240 @@
+//! Experiments: arms that choose frames differently, over seeds, on one neutral test set.
+
+mod compare;
+mod file;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use guideway_core::{Reporter, Silent, Task, Warning};
+use serde::Serialize;
+
+pub use self::compare::{ArmSummary, Comparison, OwnFold, PoolShare};
+pub use self::file::{Arm, ExperimentFile};
+use crate::error::Error;
+use crate::rounds::{Course, Ground, LoopOptions, Names, OWN_SPLIT, Round, RoundBudget, Step, Strategy};
+use crate::workspace::Workspace;
+
+/// How long a course waits for another one's write.
+const PATIENCE: Duration = Duration::from_hours(1);
+
+/// The arm that learns from the whole pool.
+const FULL: &str = "full-pool";
+
+/// What an arm did with a seed.
+#[derive(Debug, Clone, Serialize)]
+pub struct CourseResult {
+    /// The arm.
+    pub arm: String,
+    /// The seed.
+    pub seed: u64,
+    /// Its rounds; the first is shared with the other arms of the seed.
+    pub rounds: Vec<Round>,
+    /// What the arm's own fold says, where it has one.
+    pub own: Option<OwnFold>,
+}
+
+/// An experiment that was run.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExperimentReport {
+    /// Its name.
+    pub name: String,
+    /// What the KPI is.
+    pub kpi: String,
+    /// Confidence of the intervals.
+    pub confidence: f64,
+    /// The arm that the others are compared with.
+    pub baseline: String,
+    /// The currency of all costs.
+    pub currency: String,
+    /// Frames in the pool, and in the test set.
+    pub frames: [u64; 2],
+    /// The arms after the last round.
+    pub arms: Vec<ArmSummary>,
+    /// The arms against the baseline, for the KPI and for each class, in every round.
+    pub comparisons: Vec<Comparison>,
+    /// Which part of the pool an arm needs to be as good as all of it.
+    pub pool_shares: Vec<PoolShare>,
+    /// Every course.
+    pub courses: Vec<CourseResult>,
+    /// The report: HTML and Markdown, and all numbers as JSON.
+    pub reports: Vec<PathBuf>,
+}
+
+impl Workspace {
+    /// Runs an experiment: every arm with every seed, as loops do, and compares them on the neutral test set.
+    ///
+    /// Courses run side by side, as many as there are cores; the result does not depend on it. Like a loop, an experiment that was killed goes on where
+    /// it was. `each` is told of every round when it ends.
+    pub fn run_experiment(
+        &self,
+        path: &Path,
+        options: &LoopOptions,
+        reporter: &dyn Reporter,
+        each: &(dyn Fn(&str, u64, &Round) + Sync),
+    ) -> Result<ExperimentReport, Error> {
+        let file = ExperimentFile::read(path)?;
+        let mut ground = Ground::prepare(self, &file.as_loop(), path, options.device.as_deref(), reporter)?;
+        ground.keep_own(file.own_fold)?;
+        self.store().wait_for_writers(PATIENCE);
+        let full = Arm {
+            name: FULL.to_owned(),
+            strategy: Strategy::default(),
+            round: None,
+        };
+        let mut arms: Vec<&Arm> = file.arm.iter().collect();
+        let whole = RoundBudget {
+            frames: ground.pool_frames as usize,
+            labels: None,
+        };
+        let lot = Strategy::Random(crate::rounds::ByLot {});
+        if file.full_pool {
+            arms.push(&full);
+        }
+        let rounds = |arm: &Arm| if arm.name == FULL { 1 } else { file.rounds };
+        let total: u64 = arms
+            .iter()
+            .map(|arm| u64::from(rounds(arm)) * file.seeds.len() as u64)
+            .sum();
+        let task = reporter.begin("Experiment", Some(total + file.seeds.len() as u64), "rounds");
+        let quiet = Quiet { reporter };
+        let run = |arm: &Arm, seed: u64, rounds: u32| -> Result<Vec<Round>, Error> {
+            let (strategy, budget) = if arm.name == FULL {
+                (&lot, &whole)
+            } else {
+                (&arm.strategy, arm.round.as_ref().unwrap_or(&file.round))
+            };
+            let names = Names::arm(
+                format!("{}-s{seed}", file.name),
+                format!("{}-{}-s{seed}", file.name, arm.name),
+            );
+            let course = Course::new(&ground, (strategy, budget), names, seed);
+            let mut done: Vec<Round> = Vec::new();
+            while done.len() as u32 <= rounds {
+                match course.round(&done, None, &quiet)? {
+                    Step::Done(round) => {
+                        if round.round > 0 || rounds == 0 {
+                            each(if rounds == 0 { "all arms" } else { &arm.name }, seed, &round);
+                            task.advance(1);
+                        }
+                        done.push(*round);
+                    }
+                    Step::TooDear | Step::NothingLeft => break,
+                }
+            }
+            Ok(done)
+        };
+        // First what all arms of a seed share.
+        let first = arms.first().copied().unwrap_or(&full);
+        side_by_side(&file.seeds, |seed| run(first, *seed, 0))?;
+        let pairs: Vec<(&Arm, u64)> = arms
+            .iter()
+            .flat_map(|arm| file.seeds.iter().map(|seed| (*arm, *seed)))
+            .collect();
+        let courses = side_by_side(&pairs, |(arm, seed)| {
+            let rounds = run(arm, *seed, rounds(arm))?;
+            let own = if file.own_fold > 0.0 {
+                self.own_fold(&ground, &rounds, &quiet)?
+            } else {
+                None
+            };
+            Ok(CourseResult {
+                arm: arm.name.clone(),
+                seed: *seed,
+                rounds,
+                own,
+            })
+        })?;
+        drop(task);
+        let mut report = compare::compare(&file, &ground, courses);
+        report.reports = self.write_experiment_report(&file, &ground, &report)?;
+        Ok(report)
+    }
+
+    /// How the first and the last models of a course do on the frames that the course chose and kept aside.
+    fn own_fold(
+        &self,
+        ground: &Ground<'_>,
+        rounds: &[Round],
+        reporter: &dyn Reporter,
+    ) -> Result<Option<OwnFold>, Error> {
+        let (Some(first), Some(last)) = (rounds.first(), rounds.last()) else {
+            return Ok(None);
+        };
+        let dataset = self.dataset(&last.dataset)?;
+        let Some(split) = dataset
+            .splits
+            .iter()
+            .find(|split| split.name == OWN_SPLIT && split.frames > 0)
+        else {
+            return Ok(None);
+        };
+        let on = format!("{}:{OWN_SPLIT}", last.dataset);
+        let of = |round: &Round| -> Result<_, Error> {
+            // As many models as the last round has.
+            let models = round.models.iter().take(last.models.len());
+            let reports = models
+                .map(|(name, _)| self.evaluate(name, &on, ground.device(), reporter))
+                .collect::<Result<Vec<_>, Error>>()?;
+            Ok(ground.by_class(&reports))
+        };
+        Ok(Some(OwnFold {
+            frames: split.frames,
+            before: of(first)?,
+            after: of(last)?,
+        }))
+    }
+}
+
+/// Does work for each item, on as many threads as there are cores. The results come in the order of the items; of several errors, the first item's.
+fn side_by_side<I: Sync, R: Send>(items: &[I], work: impl Fn(&I) -> Result<R, Error> + Sync) -> Result<Vec<R>, Error> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(items.len());
+    let next = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(usize::MAX);
+    let results: Mutex<Vec<(usize, Result<R, Error>)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { break };
+                    // After an error nothing new is begun.
+                    if failed.load(Ordering::Relaxed) < usize::MAX {
+                        break;
+                    }
+                    let result = work(item);
+                    if result.is_err() {
+                        failed.fetch_min(at, Ordering::Relaxed);
+                    }
+                    results
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((at, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Passes warnings on. Bars of several courses at once would overwrite each other: the experiment has one of its own.
+struct Quiet<'r> {
+    reporter: &'r dyn Reporter,
+}
+
+impl Reporter for Quiet<'_> {
+    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) -> Box<dyn Task> {
+        Box::new(Silent)
+    }
+
+    fn warn(&self, warning: Warning) {
+        self.reporter.warn(warning);
+    }
+}

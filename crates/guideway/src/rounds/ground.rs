@@ -1,0 +1,358 @@
+//! What all rounds of a loop, and all arms of an experiment, stand on: recorded drives, the pool, the test set, labelers, detectors.
+
+use std::path::{Path, PathBuf};
+
+use guideway_core::{IdBuilder, Reporter};
+use guideway_label::Currency;
+use guideway_schema::GROUND_TRUTH_LABELER;
+use guideway_train::DetectorConfig;
+use serde_json::json;
+
+use super::file::{LoopFile, Metric, money};
+use super::ledger::Prices;
+use crate::dataset::{FreezeOptions, GroupBy, ids};
+use crate::error::{Error, ErrorKind};
+use crate::evaluate::{ClassResult, EvalReport};
+use crate::ingest::IngestOptions;
+use crate::label::labelers;
+use crate::split::SplitSpec;
+use crate::workspace::Workspace;
+use crate::world::{RecordOptions, WorldSetup, world_record};
+
+/// Everything that the rounds share.
+pub(crate) struct Ground<'w> {
+    pub(crate) workspace: &'w Workspace,
+    pub(crate) file: LoopFile,
+    pub(crate) path: PathBuf,
+    /// A query for the pool.
+    pub(crate) pool: String,
+    pub(crate) pool_frames: u64,
+    /// A query for the frames that the seed set is drawn from.
+    pub(super) seed_pool: String,
+    /// Drives of the pool whose chosen frames are tested on instead of learnt from.
+    pub(crate) own_drives: Vec<String>,
+    /// The frozen test set.
+    pub(crate) test: String,
+    pub(super) test_frames: u64,
+    pub(super) labelers: Option<PathBuf>,
+    pub(super) labelers_by_name: Vec<String>,
+    currency: Currency,
+    pub(super) prices: Prices,
+    /// The detector of the first round, and of the later ones.
+    pub(super) detectors: [(PathBuf, DetectorConfig); 2],
+    pub(super) device: Option<String>,
+    /// Names everything that decides a round, except the strategy and when to stop.
+    pub(super) key: String,
+}
+
+impl<'w> Ground<'w> {
+    /// Checks the files, records and reads drives, and freezes the test set; what is there already is not made again.
+    pub(crate) fn prepare(
+        workspace: &'w Workspace,
+        file: &LoopFile,
+        path: &Path,
+        device: Option<&str>,
+        reporter: &dyn Reporter,
+    ) -> Result<Self, Error> {
+        let near = |name: &Path| path.parent().unwrap_or(Path::new("")).join(name);
+        let labelers_path = file.labels.labelers.as_deref().map(near);
+        let people = labelers(labelers_path.as_deref())?;
+        let currency = people.currency();
+        let prices = Prices {
+            per_1000_trained: money(
+                &file.compute.per_1000_trained,
+                "compute.per_1000_trained",
+                currency,
+                path,
+            )?,
+            per_1000_predicted: money(
+                &file.compute.per_1000_predicted,
+                "compute.per_1000_predicted",
+                currency,
+                path,
+            )?,
+        };
+        if let Some(text) = &file.round.labels {
+            money(text, "round.labels", currency, path)?;
+        }
+        let first = near(&file.model.config);
+        let later = file.model.later.as_deref().map_or_else(|| first.clone(), near);
+        let first = (first.clone(), detector(&first)?);
+        let later = (later.clone(), detector(&later)?);
+        check_detectors(file, path, &first.1, &later.1)?;
+        let device_name = workspace.device(device)?.name();
+
+        record(workspace, file, path, reporter)?;
+        let pool = frames_of(workspace, file, &file.pool.record, file.pool.from.as_deref())?;
+        let seed_pool = if file.seed_set.record.is_empty() && file.seed_set.from.is_none() {
+            pool.clone()
+        } else {
+            frames_of(workspace, file, &file.seed_set.record, file.seed_set.from.as_deref())?
+        };
+        let pool_frames = workspace.target(&[], &pool, reporter)?.frames.len() as u64;
+        let test = match &file.test.dataset {
+            Some(name) => name.clone(),
+            None => freeze_test(workspace, file, &first.1.model.classes, reporter)?,
+        };
+        let (dataset, rows) = workspace.dataset_split(&test)?;
+        let test_hash = format!("{} {test}", dataset.info().hash);
+        let what = json!({
+            "seed": file.seed, "pool": file.pool, "seed_set": file.seed_set, "labels": file.labels, "test": test_hash,
+            "model": [file.model.ensemble.to_string(), file.model.members(1).to_string(), json!(file.model.start).to_string()],
+            "detectors": [&first.1, &later.1], "compute": file.compute, "labelers": people.file(), "record": file.record,
+            "kpi": file.stop.kpi.metric, "device": device_name,
+        });
+        Ok(Self {
+            workspace,
+            file: file.clone(),
+            path: path.to_owned(),
+            pool,
+            pool_frames,
+            seed_pool,
+            own_drives: Vec::new(),
+            test,
+            test_frames: rows.len() as u64,
+            labelers: labelers_path,
+            labelers_by_name: people.file().labelers.iter().map(|one| one.name.clone()).collect(),
+            currency,
+            prices,
+            detectors: [first, later],
+            device: device.map(str::to_owned),
+            key: IdBuilder::new("loop").text(&what.to_string()).finish(),
+        })
+    }
+
+    /// Keeps about this part of the pool's drives aside: what is chosen of them is tested on instead of learnt from.
+    pub(crate) fn keep_own(&mut self, part: f64) -> Result<(), Error> {
+        if part <= 0.0 {
+            return Ok(());
+        }
+        let every = (1.0 / part).round().max(1.0) as usize;
+        let drives = self.workspace.counts(&format!(
+            "SELECT f.recording_id, count(*) FROM frames f WHERE f.frame_id IN (\n{}\n) GROUP BY f.recording_id ORDER BY f.recording_id",
+            self.pool
+        ))?;
+        self.own_drives = drives.into_iter().map(|(drive, _)| drive).step_by(every).collect();
+        self.key = IdBuilder::new("own")
+            .text(&self.key)
+            .text(&self.own_drives.join(","))
+            .finish();
+        Ok(())
+    }
+
+    pub(crate) fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    pub(crate) fn test_frames(&self) -> u64 {
+        self.test_frames
+    }
+
+    pub(crate) fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
+    /// The classes that count: those of the detector.
+    pub(crate) fn classes(&self) -> &[String] {
+        &self.detectors[0].1.model.classes
+    }
+
+    /// The classes of the KPI.
+    pub(crate) fn kpi_classes(&self) -> &[String] {
+        let classes = &self.file.stop.kpi.classes;
+        if classes.is_empty() { self.classes() } else { classes }
+    }
+
+    /// What the KPI is, in words.
+    pub(crate) fn kpi_name(&self) -> String {
+        format!(
+            "{} of {}",
+            self.file.stop.kpi.metric.name(),
+            self.kpi_classes().join(", ")
+        )
+    }
+
+    /// The KPI of one evaluation.
+    pub(crate) fn kpi(&self, report: &EvalReport) -> Option<f64> {
+        let wanted = self.kpi_classes();
+        let of = report.classes.iter().filter(|class| wanted.contains(&class.name));
+        mean(of.map(|class| self.metric_of(class)))
+    }
+
+    /// The metric of each class that counts, the mean over evaluations.
+    pub(crate) fn by_class(&self, reports: &[EvalReport]) -> Vec<(String, Option<f64>)> {
+        let of = |name: &String| {
+            let values = reports.iter().map(|report| {
+                let class = report.classes.iter().find(|class| class.name == *name)?;
+                self.metric_of(class)
+            });
+            mean(values)
+        };
+        self.classes().iter().map(|name| (name.clone(), of(name))).collect()
+    }
+
+    /// The metric of a class.
+    pub(super) fn metric_of(&self, class: &ClassResult) -> Option<f64> {
+        // A class without labels has no metric.
+        if class.labels == 0 {
+            return None;
+        }
+        match self.file.stop.kpi.metric {
+            Metric::Ap => class.ap,
+            Metric::Ap50 => class.ap50,
+            Metric::Ap75 => class.ap75,
+        }
+    }
+}
+
+/// The mean of the values that there are.
+pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0_u32);
+    for value in values.flatten() {
+        sum += value;
+        count += 1;
+    }
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+fn detector(path: &Path) -> Result<DetectorConfig, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
+    let wrong = |source| ErrorKind::DetectorFile {
+        path: path.to_owned(),
+        source,
+    };
+    Ok(DetectorConfig::from_toml(&text).map_err(wrong)?)
+}
+
+/// A round's dataset may lack a class: the detector must say which there are.
+fn check_detectors(file: &LoopFile, path: &Path, first: &DetectorConfig, later: &DetectorConfig) -> Result<(), Error> {
+    let wrong = |message: String, hint: &str| -> Result<(), Error> {
+        Err(ErrorKind::LoopFile {
+            path: path.to_owned(),
+            message,
+            hint: Some(hint.to_owned()),
+        }
+        .into())
+    };
+    if first.model.classes.is_empty() {
+        return wrong(
+            "the detector's file names no classes".to_owned(),
+            "add `classes = [\"…\"]` to its [model] section: the labels of a round may lack one",
+        );
+    }
+    if first.model != later.model {
+        return wrong(
+            "`model.config` and `model.later` describe different networks".to_owned(),
+            "make their [model] sections the same",
+        );
+    }
+    let asked = &file.labels.classes;
+    if let Some(class) = first
+        .model
+        .classes
+        .iter()
+        .find(|class| !asked.is_empty() && !asked.contains(class))
+    {
+        return wrong(
+            format!("the detector is to learn the class `{class}`, and `labels.classes` does not ask for it"),
+            "make the two lists the same",
+        );
+    }
+    let unknown = |classes: &[String]| {
+        classes
+            .iter()
+            .find(|class| !first.model.classes.contains(class))
+            .cloned()
+    };
+    if let Some(class) = unknown(&file.labels.classes).or_else(|| unknown(&file.stop.kpi.classes)) {
+        return wrong(
+            format!("the detector does not know the class `{class}`"),
+            &format!("its classes are {}", first.model.classes.join(", ")),
+        );
+    }
+    Ok(())
+}
+
+/// Records the drives that are missing, and reads them.
+fn record(workspace: &Workspace, file: &LoopFile, path: &Path, reporter: &dyn Reporter) -> Result<(), Error> {
+    for part in &file.record {
+        let folder = fleet_dir(workspace, &part.name);
+        let setup = WorldSetup::read(Some(&path.parent().unwrap_or(Path::new("")).join(&part.world)), None)?;
+        let options = RecordOptions {
+            drives: part.drives,
+            seconds: part.seconds,
+            seed: part.seed,
+            out: folder,
+            compress: true,
+        };
+        let logs = world_record(&setup, &options, reporter)?;
+        let paths: Vec<PathBuf> = logs.logs.into_iter().map(|log| log.path).collect();
+        let reading = IngestOptions {
+            with_ground_truth: part.ground_truth,
+            ..IngestOptions::default()
+        };
+        let read = workspace.ingest(&paths, &reading, reporter)?;
+        workspace.stop_here(
+            || "the drives that were read are kept".to_owned(),
+            "run it again: it goes on with the rest",
+        )?;
+        if let Some(failed) = read.recordings.iter().find(|one| one.error.is_some()) {
+            return Err(Error::failed(
+                format!(
+                    "the drive {} cannot be read: {}",
+                    failed.name,
+                    failed.error.as_deref().unwrap_or_default()
+                ),
+                "remove the log: it is recorded again",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn fleet_dir(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.root().join("fleet").join(name)
+}
+
+/// A query for the camera frames of recorded drives, or the one given.
+fn frames_of(workspace: &Workspace, file: &LoopFile, records: &[String], from: Option<&str>) -> Result<String, Error> {
+    if let Some(sql) = from {
+        return Ok(sql.trim().trim_end_matches(';').to_owned());
+    }
+    let mut recordings = Vec::new();
+    for part in file.record.iter().filter(|part| records.contains(&part.name)) {
+        let folder = format!("{}/", guideway_core::uri::from_path(&fleet_dir(workspace, &part.name)));
+        let rows = workspace.recordings()?;
+        let mut found: Vec<_> = rows.into_iter().filter(|row| row.uri.starts_with(&folder)).collect();
+        // Logs of an earlier recording may lie there too.
+        found.sort_by(|a, b| a.uri.cmp(&b.uri));
+        recordings.extend(found.into_iter().map(|row| row.recording_id));
+    }
+    Ok(format!(
+        "SELECT frame_id FROM frames WHERE modality = 'camera' AND recording_id IN ({})",
+        ids(recordings.iter().map(String::as_str))
+    ))
+}
+
+/// Freezes the frames to test on, with their ground truth.
+fn freeze_test(
+    workspace: &Workspace,
+    file: &LoopFile,
+    classes: &[String],
+    reporter: &dyn Reporter,
+) -> Result<String, Error> {
+    let name = format!("{}-test", file.name);
+    let options = FreezeOptions {
+        sql: frames_of(workspace, file, &file.test.record, file.test.from.as_deref())?,
+        split: Some("test=1".parse::<SplitSpec>().unwrap_or_default()),
+        group_by: GroupBy::Recording,
+        seed: 0,
+        classes: classes.to_vec(),
+        may_lack_classes: true,
+        labelers: vec![GROUND_TRUTH_LABELER.to_owned()],
+        orders: Vec::new(),
+        min_area: file.labels.min_area,
+    };
+    workspace.freeze(&name, &options, reporter)?;
+    Ok(format!("{name}:test"))
+}
