@@ -1,5 +1,6 @@
 //! The command line's types. What a command does is in `commands/<noun>.rs`; what it means is in the facade.
 
+pub(crate) mod bug;
 pub(crate) mod label;
 pub(crate) mod mine;
 pub(crate) mod rounds;
@@ -103,6 +104,9 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Choose the frames to label next
     Mine(mine::MineArgs),
+    /// Keep a perception bug until a model has it right
+    #[command(subcommand)]
+    Bug(bug::BugCommand),
     /// Have chosen frames labelled
     #[command(subcommand)]
     Label(label::LabelCommand),

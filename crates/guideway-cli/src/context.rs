@@ -19,6 +19,8 @@ pub(crate) enum Outcome {
     Incomplete,
     /// Nothing matched.
     NothingSelected,
+    /// A gate was not met.
+    GateNotMet,
 }
 
 impl Outcome {
@@ -28,6 +30,7 @@ impl Outcome {
             Self::Done => exit::OK,
             Self::Incomplete => exit::INCOMPLETE,
             Self::NothingSelected => exit::NOTHING_SELECTED,
+            Self::GateNotMet => exit::GATE_NOT_MET,
         }
     }
 }

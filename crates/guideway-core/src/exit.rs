@@ -10,7 +10,7 @@ pub const USAGE: u8 = 2;
 pub const INCOMPLETE: u8 = 3;
 /// Nothing was selected: a query, a pattern or a split matched no rows.
 pub const NOTHING_SELECTED: u8 = 4;
-/// A gate was not met: a metric is below its threshold. Kept free for the commands that will check gates.
+/// A gate was not met: a model does not pass a bug's test, or is worse elsewhere.
 pub const GATE_NOT_MET: u8 = 10;
 /// Stopped by the user (Ctrl-C), at a safe point.
 pub const INTERRUPTED: u8 = 130;

@@ -15,6 +15,7 @@
 //! | make worlds, record fleets | [`world_record`], [`Workspace::world_frames`], [`world_preview`] |
 //! | let it run by itself | [`Workspace::run_loop`] |
 //! | compare ways of choosing | [`Workspace::run_experiment`] |
+//! | keep a bug until a model has it right | [`Workspace::bug_new`], [`Workspace::bug_mine`], [`Workspace::bug_check`] |
 //! | find what mistakes have in common | [`Workspace::slices`] |
 //! | follow lineage | [`Workspace::trace`] |
 //! | check that all is whole | [`Workspace::doctor`] |
@@ -33,6 +34,7 @@
 //! doing the same again goes on where it was.
 
 mod atomic;
+mod bug;
 mod clock;
 mod config;
 mod dataset;
@@ -61,6 +63,7 @@ mod workspace;
 mod world;
 
 pub use atomic::{check_out, write_atomic};
+pub use bug::{Bug, BugCheck, BugEntry, BugOptions, BugState};
 pub use config::{ConfigFile, ENV_VARS, EnvVar, NEW_PROJECT_FILE, PROJECT_FILE, Setting, Settings};
 pub use dataset::{ClassSummary, DatasetSummary, ExportFormat, ExportReport, FreezeOptions, GroupBy, SplitSummary};
 pub use docs::{schema, schemas};
@@ -83,13 +86,13 @@ pub use ingest::{IngestOptions, IngestReport, IngestedRecording, Status};
 pub use interrupt::Interrupt;
 pub use label::{OracleOptions, OracleReport};
 pub use logs::Message;
-pub use mine::{Diversity, Dropout, MineOptions, MineReport, Score};
+pub use mine::{Diversity, Dropout, Information, LikeOptions, LikeWhat, MineOptions, MineReport, Score};
 pub use plot::{ConfusionPlot, LinePlot, Series};
 pub use predict::PredictReport;
 pub use query::{JsonShape, QueryResult};
 pub use rounds::{
     ByHand, ByLot, Compute, Cost, Ended, Frames, Kpi, Labels, LoopFile, LoopOptions, LoopReport, Metric, Mined, Model,
-    Record, Round, RoundBudget, SeedSet, Start, Stop, Strategy, TestSet, Work,
+    Record, Round, RoundBudget, SeedSet, Start, Stop, Strategy, Targeted, TestSet, Work,
 };
 pub use slices::{FoundSlice, SliceOptions, SliceReport};
 pub use train::{ModelSummary, TrainOptions, TrainReport};

@@ -17,6 +17,18 @@ pub(crate) struct MineArgs {
     #[arg(long, value_name = "SQL|DATASET[:SPLIT]")]
     pub(crate) from: String,
 
+    /// Choose frames that show the like of these objects instead: a SELECT that yields frame_id, x_min, y_min, x_max and y_max; one model describes them
+    #[arg(long, value_name = "SQL", conflicts_with_all = ["score", "aggregate", "classes", "per_class", "diversity", "gap", "dropout_passes", "seed"])]
+    pub(crate) like: Option<String>,
+
+    /// What frames and objects are to have in common
+    #[arg(long, value_enum, default_value_t = InformationArg::FacilityLocationQuery, value_name = "FUNCTION", requires = "like")]
+    pub(crate) information: InformationArg,
+
+    /// How many of a frame's strongest detections are looked at
+    #[arg(long, default_value_t = 16, value_name = "N", requires = "like")]
+    pub(crate) regions: usize,
+
     /// How many frames to choose
     #[arg(long, value_name = "N")]
     pub(crate) budget: usize,
@@ -82,6 +94,26 @@ pub(crate) enum ScoreArg {
     TrackDisagreement,
     /// Drawn by lot, without a model: what every other score is to beat
     Random,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InformationArg {
+    /// A likeness of every object, and every frame a likeness (FLQMI)
+    FacilityLocationQuery,
+    /// The frames most like the objects, alike or not (GCMI)
+    GraphCut,
+    /// Frames that stand for many frames like the objects (FLVMI); for pools of up to 16,384 frames
+    FacilityLocation,
+}
+
+impl From<InformationArg> for guideway::Information {
+    fn from(information: InformationArg) -> Self {
+        match information {
+            InformationArg::FacilityLocationQuery => Self::FacilityLocationQuery,
+            InformationArg::GraphCut => Self::GraphCut,
+            InformationArg::FacilityLocation => Self::FacilityLocation,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,6 @@
 //! `mine`.
 
-use guideway::{Dropout, Error, MineOptions};
+use guideway::{Dropout, Error, LikeOptions, LikeWhat, MineOptions, MineReport};
 use serde_json::json;
 
 use super::log::short;
@@ -26,9 +26,38 @@ pub(crate) fn mine(context: &Context, args: &MineArgs) -> Result<Outcome, Error>
         seed: args.seed,
         out: args.out.clone(),
     };
-    let mined = context
-        .interruptible_workspace()?
-        .mine(&options, args.device.as_deref(), &context.console)?;
+    let workspace = context.interruptible_workspace()?;
+    let mined = match &args.like {
+        Some(sql) => workspace.mine_like(&like(args, sql)?, args.device.as_deref(), &context.console)?,
+        None => workspace.mine(&options, args.device.as_deref(), &context.console)?,
+    };
+    print(context, &mined, args.budget)
+}
+
+/// More of what some objects look like.
+fn like(args: &MineArgs, sql: &str) -> Result<LikeOptions, Error> {
+    let [model] = args.models.as_slice() else {
+        return Err(Error::usage(
+            format!(
+                "{} models are named to describe what frames are to be like",
+                args.models.len()
+            ),
+            "name one with --model; `guideway model ls` lists them".to_owned(),
+        ));
+    };
+    Ok(LikeOptions {
+        model: model.clone(),
+        like: LikeWhat::Sql(sql.to_owned()),
+        from: args.from.clone(),
+        budget: args.budget,
+        information: args.information.into(),
+        regions: args.regions,
+        out: args.out.clone(),
+    })
+}
+
+/// Prints what was chosen.
+pub(crate) fn print(context: &Context, mined: &MineReport, budget: usize) -> Result<Outcome, Error> {
     let state = if mined.created {
         ""
     } else {
@@ -54,7 +83,7 @@ pub(crate) fn mine(context: &Context, args: &MineArgs) -> Result<Outcome, Error>
     for (class, frames) in &mined.by_class {
         classes.push(vec![json!(class), json!(frames)]);
     }
-    let mut report = Report::new(&mined)
+    let mut report = Report::new(mined)
         .text(format!(
             "{} chosen as {}{state}",
             plural(mined.selected, "frame"),
@@ -65,10 +94,10 @@ pub(crate) fn mine(context: &Context, args: &MineArgs) -> Result<Outcome, Error>
         report = report.grid(classes);
     }
     context.print(&report)?;
-    if mined.selected < args.budget as u64 {
+    if mined.selected < budget as u64 {
         context.console.say(&format!(
-            "the pool holds fewer frames to choose from than the budget of {}",
-            count(args.budget as u64)
+            "the pool holds fewer frames to choose than the budget of {}",
+            count(budget as u64)
         ));
     }
     Ok(context.outcome())

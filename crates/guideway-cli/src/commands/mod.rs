@@ -2,6 +2,7 @@
 //!
 //! [`Report`]: crate::output::Report
 
+mod bug;
 mod data;
 mod dataset;
 mod docs;
@@ -33,6 +34,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Train(args) => model::train(context, &args),
         Command::Model(command) => model::run(context, &command),
         Command::Predict(args) => model::predict(context, &args),
+        Command::Bug(command) => bug::run(context, &command),
         Command::Label(command) => label::run(context, &command),
         Command::Slices(args) => slices::run(context, &args),
         Command::Mine(args) => mine::mine(context, &args),

@@ -1,5 +1,6 @@
 //! Choosing the frames to label next.
 
+mod like;
 mod score;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::like::{Information, LikeOptions, LikeWhat};
 pub use self::score::Score;
 use self::score::{Found, Scored, Scorer};
 use crate::clock;
@@ -223,7 +225,7 @@ impl Workspace {
             .finish();
         self.check_name(&options.out, &run_id)?;
         if self.is_done(&run_id)? {
-            return self.mine_report(options, run_id, false);
+            return self.selection_report(&options.out, run_id, false);
         }
         let members = self.members(&models, options, device)?;
         let scorer = Scorer::new(options.score, options.aggregate, &options.classes, &members)?;
@@ -277,7 +279,7 @@ impl Workspace {
         let mut inputs = vec![target.node.clone()];
         inputs.extend(models.iter().map(model_node));
         let created = self.keep_selection(rows, inputs, params, options.seed, started)?;
-        self.mine_report(options, run_id, created)
+        self.selection_report(&options.out, run_id, created)
     }
 
     /// Writes a selection, all of whose rows name it and its run; not again when it is there. Was it written just now?
@@ -436,7 +438,7 @@ impl Workspace {
     }
 
     /// Which rows of the pool the models were trained on.
-    fn labelled_rows(&self, models: &[ModelRecord], ids: &[String]) -> Result<Vec<u32>, Error> {
+    pub(crate) fn labelled_rows(&self, models: &[ModelRecord], ids: &[String]) -> Result<Vec<u32>, Error> {
         let mut known: BTreeSet<String> = BTreeSet::new();
         let datasets: BTreeSet<&String> = models.iter().filter_map(|model| model.dataset_id.as_ref()).collect();
         for dataset in datasets {
@@ -560,12 +562,16 @@ impl Workspace {
         Ok(places)
     }
 
-    fn mine_report(&self, options: &MineOptions, run_id: String, created: bool) -> Result<MineReport, Error> {
+    /// What a selection holds. Scores that were drawn by lot are not told.
+    fn selection_report(&self, name: &str, run_id: String, created: bool) -> Result<MineReport, Error> {
         let rows: Vec<SelectionRow> = self.rows(&format!(
             "SELECT * FROM selections WHERE run_id = {} ORDER BY rank",
             quote(&run_id)
         ))?;
         let run = self.block_on(self.store().find_run(&run_id))?;
+        let by_lot = run
+            .as_ref()
+            .is_some_and(|run| run.params["options"]["score"] == Score::Random.name());
         let count = |name: &str| run.as_ref().and_then(|run| run.params[name].as_u64()).unwrap_or(0);
         let mut classes: BTreeMap<&String, u64> = BTreeMap::new();
         for class in rows.iter().filter_map(|row| row.class.as_ref()) {
@@ -576,13 +582,13 @@ impl Workspace {
         let mut scores: Vec<f64> = rows.iter().map(|row| row.score).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
         Ok(MineReport {
-            selection: options.out.clone(),
+            selection: name.to_owned(),
             pool: count("pool"),
             labelled: count("labelled"),
             thinned: count("thinned"),
             selected: rows.len() as u64,
             by_class,
-            scores: (options.score != Score::Random && !scores.is_empty())
+            scores: (!by_lot && !scores.is_empty())
                 .then(|| [scores[0], scores[scores.len() / 2], scores[scores.len() - 1]]),
             run_id,
             created,

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::dataset::{FreezeOptions, ids};
 use crate::error::{Error, ErrorKind};
 use crate::label::{OracleOptions, OracleReport};
-use crate::mine::{MineOptions, Score};
+use crate::mine::{LikeOptions, LikeWhat, MineOptions, Score};
 use crate::train::TrainOptions;
 use crate::workspace::quote;
 
@@ -158,6 +158,8 @@ impl<'g> Course<'g> {
                 let votes = mined.dropout.map_or(1, |dropout| u64::from(dropout.passes));
                 self.ground.pool_frames * last.models.len() as u64 * votes
             }
+            // One model describes what is in the pool; the objects are few.
+            Strategy::Targeted(_) => self.ground.pool_frames,
             _ => 0,
         }
     }
@@ -322,6 +324,19 @@ impl<'g> Course<'g> {
                 };
                 let budget = (self.budget.frames, seed);
                 workspace.choose_by_hand((&plan.name, &from), hand, classes, budget, reporter)?;
+                return Ok(());
+            }
+            Strategy::Targeted(targeted) => {
+                let options = LikeOptions {
+                    model: last.models.first().map(|(name, _)| name.clone()).unwrap_or_default(),
+                    like: LikeWhat::Sql(targeted.like.clone()),
+                    from,
+                    budget: self.budget.frames,
+                    information: targeted.information,
+                    regions: targeted.regions,
+                    out: plan.name.clone(),
+                };
+                workspace.mine_like(&options, device, reporter)?;
                 return Ok(());
             }
         };

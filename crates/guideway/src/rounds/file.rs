@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
-use crate::mine::{Diversity, Dropout, Score};
+use crate::mine::{Diversity, Dropout, Information, Score};
 use crate::predict::is_query;
 
 /// A loop: a pool, labels to begin with, a detector, how the next frames are chosen, and when to stop. Files are named relative to this
@@ -169,6 +169,8 @@ pub enum Strategy {
     Mined(Mined),
     /// As a person does who swipes through drives, and stops where one of the classes is well to be seen.
     ByHand(ByHand),
+    /// What is like some objects.
+    Targeted(Targeted),
 }
 
 impl Default for Strategy {
@@ -201,6 +203,24 @@ pub struct Mined {
     pub gap_s: Option<f64>,
     /// Votes with dropout for each model.
     pub dropout: Option<Dropout>,
+}
+
+/// As `guideway mine --like` chooses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Targeted {
+    /// A query that yields the objects: `frame_id`, `x_min`, `y_min`, `x_max` and `y_max`.
+    pub like: String,
+    /// What frames and objects are to have in common.
+    #[serde(default)]
+    pub information: Information,
+    /// Regions of a frame that are looked at.
+    #[serde(default = "regions")]
+    pub regions: usize,
+}
+
+fn regions() -> usize {
+    16
 }
 
 /// A scripted person.
@@ -477,6 +497,7 @@ impl Strategy {
             Self::Random(_) => "random",
             Self::Mined(_) => "mined",
             Self::ByHand(_) => "by-hand",
+            Self::Targeted(_) => "targeted",
         }
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::course::{Course, Names, OWN_SPLIT, Step};
 pub use self::file::{
     ByHand, ByLot, Compute, Frames, Kpi, Labels, LoopFile, Metric, Mined, Model, Record, RoundBudget, SeedSet, Start,
-    Stop, Strategy, TestSet,
+    Stop, Strategy, Targeted, TestSet,
 };
 pub(crate) use self::file::{check_name, wrong_toml};
 pub(crate) use self::ground::Ground;
