@@ -1,6 +1,6 @@
 # The two commands are `make demo` and `make test`; both install what is missing and share one set of artefacts.
 #
-#   make demo     the whole path: a world is made, driven through, recorded, ingested, trained on, evaluated, traced
+#   make demo     the loop: worlds are driven through and recorded; a detector learns, picks what to label next, and learns again
 #   make test     every check and test
 #
 # Always the release profile, always the whole workspace: cargo compiles a dependency once for each profile and each set
@@ -54,7 +54,7 @@ lint: setup-build ## clippy alone, on the artefacts of the build
 	cargo build --release --locked $(SCOPE)
 	$(XTASK) ci clippy $(addprefix --package ,$(PKG))
 
-demo: demo-data build ## the whole path, in a world of its own (or on a folder of images with boxes: make demo DATA=FOLDER)
+demo: demo-data build ## the loop, in worlds of its own (or training on a folder of images with boxes: make demo DATA=FOLDER)
 	GUIDEWAY_BIN="$(BIN)" DATA="$(DATA)" scripts/demo.sh
 
 # Before the build: half an hour is a long wait for "there is no data".

@@ -350,6 +350,15 @@ pub(crate) struct TrainArgs {
 pub(crate) enum ModelCommand {
     /// List the models
     Ls,
+    /// Write a model into a folder: weights, configuration, classes, and a card with its origin and evaluations
+    Package {
+        /// Model name, or id (its first 4 digits or more will do)
+        #[arg(value_name = "MODEL")]
+        model: String,
+        /// The folder; it is made when missing, and must be empty
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Show one model
     Show {
         /// Model name, or id (its first 4 digits or more will do)

@@ -182,6 +182,14 @@ pub enum ErrorKind {
         /// What is wrong with it.
         source: LabelError,
     },
+    /// A budget does not pay for what it is meant for. Nothing was paid.
+    #[error("{message}")]
+    TooDear {
+        /// What is too dear.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// A loop's or an experiment's file is wrong.
     #[error("{message}\n  in {}", path.display())]
     LoopFile {
@@ -321,6 +329,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self.kind() {
             ErrorKind::Usage { .. }
+            | ErrorKind::TooDear { .. }
             | ErrorKind::World(guideway_world::WorldError::Parameter { .. })
             | ErrorKind::Store(StoreError::BadName { .. })
             | ErrorKind::Mine(MineError::Parameter { .. })
@@ -343,9 +352,10 @@ impl Hint for Error {
                 Some("the file maps names to classes: `[datasets.yolo]` and below it `auto = \"car\"`".to_owned())
             }),
             ErrorKind::Usage { hint, .. } | ErrorKind::NothingSelected { hint, .. } => hint.clone(),
-            ErrorKind::NotFound { hint, .. } | ErrorKind::Failed { hint, .. } | ErrorKind::Interrupted { hint, .. } => {
-                Some(hint.clone())
-            }
+            ErrorKind::TooDear { hint, .. }
+            | ErrorKind::NotFound { hint, .. }
+            | ErrorKind::Failed { hint, .. }
+            | ErrorKind::Interrupted { hint, .. } => Some(hint.clone()),
             ErrorKind::Straddle { .. } => {
                 Some("leave out --group-by frame, or let the query put whole recordings into one split".to_owned())
             }

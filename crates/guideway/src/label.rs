@@ -117,10 +117,11 @@ impl Workspace {
         if let (Some(most), true) = (budget, options.partly) {
             let reached = self.affordable(&pool, &ids, &options.classes, most, reporter)?;
             if reached == 0 {
-                return Err(Error::usage(
-                    format!("the budget of {most:.2} is not sure to pay for a single frame"),
-                    "raise --budget; nothing was asked and nothing was paid".to_owned(),
-                ));
+                return Err(ErrorKind::TooDear {
+                    message: format!("the budget of {most:.2} is not sure to pay for a single frame"),
+                    hint: "raise --budget; nothing was asked and nothing was paid".to_owned(),
+                }
+                .into());
             }
             ids.truncate(reached);
             let within: BTreeSet<&String> = ids.iter().collect();

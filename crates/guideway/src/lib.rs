@@ -11,6 +11,7 @@
 //! | freeze, compare and export datasets | [`Workspace::freeze`], [`Workspace::dataset_diff`], [`Workspace::export`] |
 //! | train and predict | [`Workspace::train`], [`Workspace::predict`] |
 //! | choose what to label next, have it labelled | [`Workspace::mine`], [`Workspace::label_oracle`] |
+//! | take a model away | [`Workspace::package_model`] |
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
 //! | make worlds, record fleets | [`world_record`], [`Workspace::world_frames`], [`world_preview`] |
 //! | let it run by itself | [`Workspace::run_loop`] |
@@ -50,11 +51,13 @@ mod lineage;
 mod logs;
 mod mine;
 mod origin;
+mod package;
 mod plot;
 mod predict;
 mod query;
 mod rounds;
 mod samples;
+mod side_by_side;
 mod slices;
 pub mod split;
 mod taxonomy;
@@ -87,12 +90,13 @@ pub use interrupt::Interrupt;
 pub use label::{OracleOptions, OracleReport};
 pub use logs::Message;
 pub use mine::{Diversity, Dropout, Information, LikeOptions, LikeWhat, MineOptions, MineReport, Score};
+pub use package::PackageReport;
 pub use plot::{ConfusionPlot, LinePlot, Series};
 pub use predict::PredictReport;
 pub use query::{JsonShape, QueryResult};
 pub use rounds::{
     ByHand, ByLot, Compute, Cost, Ended, Frames, Kpi, Labels, LoopFile, LoopOptions, LoopReport, Metric, Mined, Model,
-    Record, Round, RoundBudget, SeedSet, Start, Stop, Strategy, Targeted, TestSet, Work,
+    Past, Record, Round, RoundBudget, SeedSet, Start, Stop, Strategy, Targeted, TestSet, Work,
 };
 pub use slices::{FoundSlice, SliceOptions, SliceReport};
 pub use train::{ModelSummary, TrainOptions, TrainReport};

@@ -53,6 +53,19 @@ pub(crate) fn train(context: &Context, args: &TrainArgs) -> Result<Outcome, Erro
 pub(crate) fn run(context: &Context, command: &ModelCommand) -> Result<Outcome, Error> {
     let workspace = context.workspace()?;
     match command {
+        ModelCommand::Package { model, out } => {
+            let package = workspace.package_model(model, out, &context.console)?;
+            let mut grid = Grid::new(&["file", "BLAKE3"]);
+            for (name, digest) in &package.files {
+                grid.push(vec![json!(name), json!(short(digest))]);
+            }
+            context.print(
+                &Report::new(&package)
+                    .text(format!("Model {} packaged in {}", package.model, package.dir.display()))
+                    .grid(grid.clone())
+                    .rows(grid),
+            )?;
+        }
         ModelCommand::Ls => {
             let models = workspace.models()?;
             let mut grid = Grid::new(&["model", "id", "dataset", "classes", "best"]).decimals(&["best"], 4);

@@ -218,3 +218,36 @@ fn frames_like_some_objects_come_first() {
         &["-w", "ws", "bug", "new", "nothing", "--events", none],
     );
 }
+
+#[test]
+fn a_package_holds_the_model_and_says_where_it_comes_from() {
+    let bench = Bench::with_images();
+    bench.write("tiny.toml", TINY);
+    bench.ws(&["dataset", "freeze", "v1", "--from", "SELECT frame_id FROM frames"]);
+    bench.ws(&["train", "tiny.toml", "--dataset", "v1", "--name", "first"]);
+    bench.ws(&["eval", "run", "first", "--on", "v1:val"]);
+    let package = bench.ws_json(&["model", "package", "first", "--out", "taken"]);
+    let manifest = std::fs::read_to_string(bench.path("taken/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["files"], package["files"]);
+    for (name, digest) in manifest["files"].as_object().unwrap() {
+        let bytes = std::fs::read(bench.path("taken").join(name)).unwrap();
+        assert_eq!(
+            blake3::hash(&bytes).to_hex().as_str(),
+            digest.as_str().unwrap(),
+            "{name}"
+        );
+    }
+    let weights = bench.ws_json(&["model", "show", "first"])["digest"].clone();
+    assert_eq!(manifest["files"]["model.safetensors"], weights);
+    let card = std::fs::read_to_string(bench.path("taken/card.md")).unwrap();
+    assert!(
+        card.contains("v1: 12 frames with 24 labels") && card.contains("## On v1:val"),
+        "{card}"
+    );
+    check(
+        &bench,
+        "package_over_files",
+        &["-w", "ws", "model", "package", "first", "--out", "taken"],
+    );
+}

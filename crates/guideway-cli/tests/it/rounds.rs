@@ -316,6 +316,20 @@ strategy = { kind = \"mined\", score = \"mutual-information\", gap_s = 0.1 }
 }
 
 #[test]
+fn what_is_tested_on_is_never_learnt_from() {
+    let bench = prepared(&["ws"]);
+    let leaky = a_loop("leaky", "").replace("r.name LIKE 'pool%'", "r.name LIKE '%'");
+    bench.write("loop.toml", &leaky);
+    check(
+        &bench,
+        "loop_that_learns_the_test",
+        &["-w", "ws", "loop", "run", "loop.toml"],
+    );
+    bench.write("loop.toml", &a_loop("none", "").replace("frames = 5", "frames = 0"));
+    check(&bench, "loop_without_frames", &["-w", "ws", "loop", "run", "loop.toml"]);
+}
+
+#[test]
 fn a_partial_order_reaches_equally_far_each_time() {
     let bench = prepared(&["ws"]);
     let cameras = "SELECT f.frame_id FROM frames f JOIN recordings r USING (recording_id) WHERE r.name LIKE 'pool%' AND f.modality = 'camera'";

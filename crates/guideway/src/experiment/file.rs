@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::rounds::{
-    Compute, Frames, Kpi, Labels, LoopFile, Model, Record, RoundBudget, SeedSet, Stop, Strategy, TestSet, check_name,
-    wrong_toml,
+    Compute, Frames, Kpi, Labels, LoopFile, Model, Past, Record, RoundBudget, SeedSet, Stop, Strategy, TestSet,
+    check_name, wrong_toml,
 };
 
 /// An experiment: arms that choose frames differently, each with every seed, tested on the same frames. Arms of one seed begin with the same models.
@@ -36,6 +36,8 @@ pub struct ExperimentFile {
     pub labels: Labels,
     /// What is trained, and how.
     pub model: Model,
+    /// What the detector learnt long ago: the first round's models of every seed start from it.
+    pub past: Option<Past>,
     /// How much is labelled in a round.
     pub round: RoundBudget,
     /// Rounds of choosing and training.
@@ -152,6 +154,7 @@ impl ExperimentFile {
             test: self.test.clone(),
             labels: self.labels.clone(),
             model: self.model.clone(),
+            past: self.past.clone(),
             strategy: Strategy::default(),
             round: self.round.clone(),
             stop: Stop {
@@ -161,5 +164,37 @@ impl ExperimentFile {
             },
             compute: self.compute.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_experiments_can_be_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/experiments");
+        let mut read = 0;
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            if !text.contains("[[arm]]") {
+                continue;
+            }
+            let file = ExperimentFile::read(&path).unwrap();
+            let named = [&file.model.config]
+                .into_iter()
+                .chain(file.record.iter().map(|record| &record.world));
+            for name in named {
+                assert!(
+                    folder.join(name).is_file(),
+                    "{} names {}",
+                    path.display(),
+                    name.display()
+                );
+            }
+            read += 1;
+        }
+        assert!(read >= 3, "only {read} experiments in {}", folder.display());
     }
 }

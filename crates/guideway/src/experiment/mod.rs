@@ -5,21 +5,16 @@ mod file;
 mod report;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use guideway_core::{Reporter, Silent, Task, Warning};
+use guideway_core::Reporter;
 use serde::Serialize;
 
 pub use self::compare::{ArmSummary, Comparison, OwnFold, PoolShare};
 pub use self::file::{Arm, ExperimentFile};
 use crate::error::Error;
 use crate::rounds::{Course, Ground, LoopOptions, Names, OWN_SPLIT, Round, RoundBudget, Step, Strategy};
+use crate::side_by_side::{Quiet, side_by_side};
 use crate::workspace::Workspace;
-
-/// How long a course waits for another one's write.
-const PATIENCE: Duration = Duration::from_hours(1);
 
 /// The arm that learns from the whole pool.
 const FULL: &str = "full-pool";
@@ -79,7 +74,6 @@ impl Workspace {
         let file = ExperimentFile::read(path)?;
         let mut ground = Ground::prepare(self, &file.as_loop(), path, options.device.as_deref(), reporter)?;
         ground.keep_own(file.own_fold)?;
-        self.store().wait_for_writers(PATIENCE);
         let full = Arm {
             name: FULL.to_owned(),
             strategy: Strategy::default(),
@@ -100,7 +94,7 @@ impl Workspace {
             .map(|arm| u64::from(rounds(arm)) * file.seeds.len() as u64)
             .sum();
         let task = reporter.begin("Experiment", Some(total + file.seeds.len() as u64), "rounds");
-        let quiet = Quiet { reporter };
+        let quiet = Quiet::new(reporter);
         let run = |arm: &Arm, seed: u64, rounds: u32| -> Result<Vec<Round>, Error> {
             let (strategy, budget) = if arm.name == FULL {
                 (&lot, &whole)
@@ -186,55 +180,5 @@ impl Workspace {
             before: of(first)?,
             after: of(last)?,
         }))
-    }
-}
-
-/// Does work for each item, on as many threads as there are cores. The results come in the order of the items; of several errors, the first item's.
-fn side_by_side<I: Sync, R: Send>(items: &[I], work: impl Fn(&I) -> Result<R, Error> + Sync) -> Result<Vec<R>, Error> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(items.len());
-    let next = AtomicUsize::new(0);
-    let failed = AtomicUsize::new(usize::MAX);
-    let results: Mutex<Vec<(usize, Result<R, Error>)>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { break };
-                    // After an error nothing new is begun.
-                    if failed.load(Ordering::Relaxed) < usize::MAX {
-                        break;
-                    }
-                    let result = work(item);
-                    if result.is_err() {
-                        failed.fetch_min(at, Ordering::Relaxed);
-                    }
-                    results
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((at, result));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Passes warnings on. Bars of several courses at once would overwrite each other: the experiment has one of its own.
-struct Quiet<'r> {
-    reporter: &'r dyn Reporter,
-}
-
-impl Reporter for Quiet<'_> {
-    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) -> Box<dyn Task> {
-        Box::new(Silent)
-    }
-
-    fn warn(&self, warning: Warning) {
-        self.reporter.warn(warning);
     }
 }

@@ -86,6 +86,8 @@ struct Plan {
     name: String,
     /// Work that is known before: choosing, and tests.
     looking: Work,
+    /// Does the whole course have a budget?
+    limited: bool,
 }
 
 impl<'g> Course<'g> {
@@ -143,6 +145,7 @@ impl<'g> Course<'g> {
                 trained: 0,
                 predicted: self.ground.test_frames * members + before.last().map_or(0, |last| self.looks_at_pool(last)),
             },
+            limited: budget.is_some(),
         };
         match self.room(&plan, before, budget)? {
             Room::None => Ok(Step::TooDear),
@@ -226,8 +229,8 @@ impl<'g> Course<'g> {
             Err(err) if plan.round > 0 && matches!(err.kind(), ErrorKind::NothingSelected { .. }) => {
                 return Ok(Step::NothingLeft);
             }
-            // The budget does not pay for a single frame.
-            Err(err) if labels.is_some() && is_too_dear(&err) => return Ok(Step::TooDear),
+            // What is left of the loop's budget does not pay for a single frame.
+            Err(err) if plan.limited && matches!(err.kind(), ErrorKind::TooDear { .. }) => return Ok(Step::TooDear),
             Err(err) => return Err(err),
         };
         let mut parts = labelled_parts(before);
@@ -418,8 +421,8 @@ impl<'g> Course<'g> {
             // Arms of one seed begin alike in every round.
             seed: Some(self.seed * 1000 + u64::from(plan.round) * 50 + u64::from(member)),
             start: match self.ground.file.model.start {
-                Start::Scratch => None,
-                Start::Previous => previous.map(|(name, _)| name.clone()),
+                Start::Previous if plan.round > 0 => previous.map(|(name, _)| name.clone()),
+                _ => self.ground.past.get(member as usize).cloned(),
             },
             unwatched: true,
             device: self.ground.device.clone(),
@@ -446,7 +449,7 @@ impl<'g> Course<'g> {
             message: format!(
                 "`{name}` was run before, with another pool, test set, detector, labelers, strategy or seed"
             ),
-            hint: Some("give it another `name`, or undo the change; only `stop` may change".to_owned()),
+            hint: Some("give it another `name`, or undo the change; only when to `stop` may change".to_owned()),
         }
         .into())
     }
@@ -517,8 +520,4 @@ fn open(from: &str, before: &[Round]) -> String {
 fn decimal(money: Money) -> String {
     let micros = money.micros().max(0);
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
-}
-
-fn is_too_dear(err: &Error) -> bool {
-    matches!(err.kind(), ErrorKind::Usage { message, .. } if message.starts_with("the budget of"))
 }

@@ -36,6 +36,8 @@ pub struct LoopFile {
     pub labels: Labels,
     /// What is trained, and how.
     pub model: Model,
+    /// What the detector learnt long ago: the first round's models start from it.
+    pub past: Option<Past>,
     /// How the next frames are chosen.
     #[serde(default)]
     pub strategy: Strategy,
@@ -251,6 +253,16 @@ impl Default for ByHand {
     }
 }
 
+/// What a detector learnt before the loop. It is free: its labels were paid and its models trained long ago.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Past {
+    /// Names of `[[record]]` sections with `ground_truth = true`: their frames, with their exact labels.
+    pub record: Vec<String>,
+    /// The detector's file, of the same network as `model.config`; one model is trained for each of the ensemble.
+    pub config: PathBuf,
+}
+
 /// How much is labelled in a round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -388,10 +400,12 @@ impl LoopFile {
                 );
             }
         }
+        let none = Vec::new();
         for (part, names) in [
             ("pool", &self.pool.record),
             ("seed_set", &self.seed_set.record),
             ("test", &self.test.record),
+            ("past", self.past.as_ref().map_or(&none, |past| &past.record)),
         ] {
             if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
                 let near = closest(name, known.iter().copied());
@@ -422,9 +436,10 @@ impl LoopFile {
             );
         }
         let aside = |name: &&String| !self.record.iter().any(|r| r.name == **name && r.ground_truth);
-        if let Some(name) = self.test.record.iter().find(aside) {
+        let past = self.past.iter().flat_map(|past| &past.record);
+        if let Some(name) = self.test.record.iter().chain(past).find(aside) {
             return wrong(
-                format!("the drives `{name}` are to be tested on, and their ground truth stays in the logs"),
+                format!("the ground truth of the drives `{name}` is needed, and stays in the logs"),
                 "add `ground_truth = true` to their `[[record]]`",
             );
         }
@@ -432,6 +447,12 @@ impl LoopFile {
             return wrong(
                 "`seed_set` has both `record` and `from`".to_owned(),
                 "leave one of them out",
+            );
+        }
+        if self.past.as_ref().is_some_and(|past| past.record.is_empty()) {
+            return wrong(
+                "`past.record` is empty".to_owned(),
+                "name recorded drives, or leave `past` out",
             );
         }
         if self.model.start == Start::Previous && self.model.members(1) > self.model.ensemble {

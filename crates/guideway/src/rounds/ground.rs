@@ -1,21 +1,25 @@
 //! What all rounds of a loop, and all arms of an experiment, stand on: recorded drives, the pool, the test set, labelers, detectors.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use guideway_core::{IdBuilder, Reporter};
 use guideway_label::Currency;
 use guideway_schema::GROUND_TRUTH_LABELER;
+use guideway_store::{Columns, Dataset};
 use guideway_train::DetectorConfig;
 use serde_json::json;
 
 use super::file::{LoopFile, Metric, money};
 use super::ledger::Prices;
-use crate::dataset::{FreezeOptions, GroupBy, ids};
+use crate::dataset::{FreezeOptions, GroupBy, LOOKUP_FRAMES, ids};
 use crate::error::{Error, ErrorKind};
 use crate::evaluate::{ClassResult, EvalReport};
 use crate::ingest::IngestOptions;
 use crate::label::labelers;
+use crate::side_by_side::{PATIENCE, Quiet, side_by_side};
 use crate::split::SplitSpec;
+use crate::train::TrainOptions;
 use crate::workspace::Workspace;
 use crate::world::{RecordOptions, WorldSetup, world_record};
 
@@ -40,6 +44,8 @@ pub(crate) struct Ground<'w> {
     pub(super) prices: Prices,
     /// The detector of the first round, and of the later ones.
     pub(super) detectors: [(PathBuf, DetectorConfig); 2],
+    /// The models that the first round's start from, one for each of the ensemble; none for random weights.
+    pub(super) past: Vec<String>,
     pub(super) device: Option<String>,
     /// Names everything that decides a round, except the strategy and when to stop.
     pub(super) key: String,
@@ -80,8 +86,19 @@ impl<'w> Ground<'w> {
         let first = (first.clone(), detector(&first)?);
         let later = (later.clone(), detector(&later)?);
         check_detectors(file, path, &first.1, &later.1)?;
+        let past = match &file.past {
+            None => None,
+            Some(past) => {
+                let path = near(&past.config);
+                let config = detector(&path)?;
+                check_detectors(file, &path, &first.1, &config)?;
+                Some((path, config))
+            }
+        };
         let device_name = workspace.device(device)?.name();
 
+        // Several models are trained at once, and write in turn.
+        workspace.store().wait_for_writers(PATIENCE);
         record(workspace, file, path, reporter)?;
         let pool = frames_of(workspace, file, &file.pool.record, file.pool.from.as_deref())?;
         let seed_pool = if file.seed_set.record.is_empty() && file.seed_set.from.is_none() {
@@ -95,12 +112,23 @@ impl<'w> Ground<'w> {
             None => freeze_test(workspace, file, &first.1.model.classes, reporter)?,
         };
         let (dataset, rows) = workspace.dataset_split(&test)?;
+        for (part, from) in [("pool", &pool), ("seed_set", &seed_pool)] {
+            check_neutral(workspace, &dataset, &rows, (part, from), path)?;
+        }
+        let past_models = match (&file.past, &past) {
+            (Some(part), Some((config, _))) => {
+                let from = frames_of(workspace, file, &part.record, None)?;
+                check_neutral(workspace, &dataset, &rows, ("past", &from), path)?;
+                learn_past(workspace, file, (&from, config), device, reporter)?
+            }
+            _ => Vec::new(),
+        };
         let test_hash = format!("{} {test}", dataset.info().hash);
         let what = json!({
             "seed": file.seed, "pool": file.pool, "seed_set": file.seed_set, "labels": file.labels, "test": test_hash,
             "model": [file.model.ensemble.to_string(), file.model.members(1).to_string(), json!(file.model.start).to_string()],
-            "detectors": [&first.1, &later.1], "compute": file.compute, "labelers": people.file(), "record": file.record,
-            "kpi": file.stop.kpi.metric, "device": device_name,
+            "past": [json!(file.past), json!(past.map(|(_, config)| config))], "detectors": [&first.1, &later.1], "compute": file.compute, "labelers": people.file(), "record": file.record,
+            "kpi": [json!(file.stop.kpi.metric), json!(file.stop.kpi.classes)], "device": device_name,
         });
         Ok(Self {
             workspace,
@@ -117,6 +145,7 @@ impl<'w> Ground<'w> {
             currency,
             prices,
             detectors: [first, later],
+            past: past_models,
             device: device.map(str::to_owned),
             key: IdBuilder::new("loop").text(&what.to_string()).finish(),
         })
@@ -271,6 +300,75 @@ fn check_detectors(file: &LoopFile, path: &Path, first: &DetectorConfig, later: 
         );
     }
     Ok(())
+}
+
+/// Trains what the loop begins with, one model for each of the ensemble, on exact labels. Their names.
+fn learn_past(
+    workspace: &Workspace,
+    file: &LoopFile,
+    (from, config): (&str, &Path),
+    device: Option<&str>,
+    reporter: &dyn Reporter,
+) -> Result<Vec<String>, Error> {
+    let name = format!("{}-past", file.name);
+    let first = detector(config)?;
+    let options = FreezeOptions {
+        sql: from.to_owned(),
+        split: Some("train=1".parse::<SplitSpec>().unwrap_or_default()),
+        classes: first.model.classes,
+        may_lack_classes: true,
+        labelers: vec![GROUND_TRUTH_LABELER.to_owned()],
+        min_area: file.labels.min_area,
+        ..FreezeOptions::default()
+    };
+    workspace.freeze(&name, &options, reporter)?;
+    let members: Vec<u32> = (0..file.model.ensemble).collect();
+    side_by_side(&members, |member| {
+        let options = TrainOptions {
+            dataset: name.clone(),
+            name: Some(format!("{name}-m{member}")),
+            train_split: "train".to_owned(),
+            seed: Some(u64::from(*member)),
+            unwatched: true,
+            device: device.map(str::to_owned),
+            ..TrainOptions::default()
+        };
+        Ok(workspace.train(config, &options, &Quiet::new(reporter))?.model.name)
+    })
+}
+
+/// What is tested on must be of other drives than what may be learnt from.
+fn check_neutral(
+    workspace: &Workspace,
+    dataset: &Dataset,
+    rows: &[u64],
+    (part, from): (&str, &str),
+    path: &Path,
+) -> Result<(), Error> {
+    let groups = workspace.counts(&format!(
+        "SELECT f.group_id, count(*) FROM frames f WHERE f.frame_id IN (SELECT q.frame_id FROM (\n{from}\n) q) GROUP BY f.group_id"
+    ))?;
+    let groups: BTreeSet<String> = groups.into_iter().map(|(group, _)| group).collect();
+    let mut shared = 0;
+    for rows in rows.chunks(LOOKUP_FRAMES) {
+        let samples = workspace.block_on(dataset.take(rows, Columns::WithoutMedia))?;
+        shared += samples
+            .iter()
+            .filter(|sample| groups.contains(&sample.group_id))
+            .count();
+    }
+    if shared == 0 {
+        return Ok(());
+    }
+    Err(ErrorKind::LoopFile {
+        path: path.to_owned(),
+        message: format!(
+            "{shared} of the {} frames to test on are of drives that `{part}` holds too",
+            rows.len()
+        ),
+        hint: Some("test on other drives: what was learnt from says nothing about how good a model is".to_owned()),
+    }
+    .into())
 }
 
 /// Records the drives that are missing, and reads them.

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::course::{Course, Names, OWN_SPLIT, Step};
 pub use self::file::{
-    ByHand, ByLot, Compute, Frames, Kpi, Labels, LoopFile, Metric, Mined, Model, Record, RoundBudget, SeedSet, Start,
-    Stop, Strategy, Targeted, TestSet,
+    ByHand, ByLot, Compute, Frames, Kpi, Labels, LoopFile, Metric, Mined, Model, Past, Record, RoundBudget, SeedSet,
+    Start, Stop, Strategy, Targeted, TestSet,
 };
 pub(crate) use self::file::{check_name, wrong_toml};
 pub(crate) use self::ground::Ground;

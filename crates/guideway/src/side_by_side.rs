@@ -1,0 +1,71 @@
+//! Long work for several items at once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use guideway_core::{Reporter, Silent, Task, Warning};
+
+use crate::error::Error;
+
+/// How long one waits for another one's write.
+pub(crate) const PATIENCE: Duration = Duration::from_hours(1);
+
+/// Does work for each item, on as many threads as there are cores. The results come in the order of the items; of several errors, the first item's.
+pub(crate) fn side_by_side<I: Sync, R: Send>(
+    items: &[I],
+    work: impl Fn(&I) -> Result<R, Error> + Sync,
+) -> Result<Vec<R>, Error> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(items.len());
+    let next = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(usize::MAX);
+    let results: Mutex<Vec<(usize, Result<R, Error>)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { break };
+                    // After an error nothing new is begun.
+                    if failed.load(Ordering::Relaxed) < usize::MAX {
+                        break;
+                    }
+                    let result = work(item);
+                    if result.is_err() {
+                        failed.fetch_min(at, Ordering::Relaxed);
+                    }
+                    results
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((at, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Passes warnings on. Bars of several at once would overwrite each other.
+pub(crate) struct Quiet<'r> {
+    reporter: &'r dyn Reporter,
+}
+
+impl<'r> Quiet<'r> {
+    pub(crate) fn new(reporter: &'r dyn Reporter) -> Self {
+        Self { reporter }
+    }
+}
+
+impl Reporter for Quiet<'_> {
+    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) -> Box<dyn Task> {
+        Box::new(Silent)
+    }
+
+    fn warn(&self, warning: Warning) {
+        self.reporter.warn(warning);
+    }
+}
