@@ -330,6 +330,56 @@ fn what_is_tested_on_is_never_learnt_from() {
 }
 
 #[test]
+fn a_loop_records_its_own_drives_and_begins_with_the_past() {
+    let bench = Bench::with_workspace();
+    let rig = "[[camera]]\nname = \"front\"\nposition = [1.6, 0.0, 1.5]\nwidth = 96\nheight = 64\nhorizontal_fov_deg = 50.0\nrate_hz = 4.0\n";
+    bench.write("rig.toml", rig);
+    bench.write(
+        "world.toml",
+        "rig = \"rig.toml\"\n[road]\nkind = \"urban\"\nextent = 160\n[traffic]\nvehicles_per_km = 35\n",
+    );
+    bench.write("detector.toml", DETECTOR);
+    let record = |name: &str, seed: u32, truth: bool| {
+        format!(
+            "[[record]]\nname = \"{name}\"\nworld = \"world.toml\"\ndrives = 1\nseconds = 2\nseed = {seed}\nground_truth = {truth}\n"
+        )
+    };
+    let parts = "name = \"own\"\npool = { record = [\"pool\"] }\nseed_set = { frames = 3 }\ntest = { record = [\"test\"] }\n\
+                 past = { record = [\"past\"], config = \"detector.toml\" }\nmodel = { config = \"detector.toml\", start = \"previous\" }\n\
+                 round = { frames = 2 }\nstop = { rounds = 1 }\n";
+    bench.write("loop.toml", parts);
+    check(
+        &bench,
+        "loop_without_past_drives",
+        &["-w", "ws", "loop", "run", "loop.toml"],
+    );
+    let drives = record("pool", 1, false) + &record("test", 2, true) + &record("past", 3, true);
+    bench.write("loop.toml", &format!("{parts}{drives}"));
+    check(&bench, "loop_of_one_mind", &["-w", "ws", "loop", "run", "loop.toml"]);
+    let parts = parts.replace("start =", "ensemble = 2, start =");
+    bench.write("loop.toml", &format!("{parts}{drives}"));
+    let done = json(&bench, "ws", &["loop", "run", "loop.toml"]);
+    assert_eq!(
+        (&done["ended"], done["rounds"].as_array().unwrap().len()),
+        (&Value::from("rounds"), 2)
+    );
+    // What is to be labelled stays in the logs; the past is there, and the first model comes from it.
+    let labelled = "SELECT count(DISTINCT r.name) AS n FROM labels l JOIN recordings r USING (recording_id) WHERE l.labeler = 'ground truth'";
+    assert_eq!(number(&bench, "ws", labelled), 2);
+    let first = bench.ws(&["trace", "own-r0-m0"]).stdout;
+    assert!(first.contains("own-past-m0"), "{first}");
+    bench.write(
+        "loop.toml",
+        &format!("{parts}{drives}").replace("record = [\"past\"]", "record = [\"pool\"]"),
+    );
+    check(
+        &bench,
+        "loop_with_an_unlabelled_past",
+        &["-w", "ws", "loop", "run", "loop.toml"],
+    );
+}
+
+#[test]
 fn a_partial_order_reaches_equally_far_each_time() {
     let bench = prepared(&["ws"]);
     let cameras = "SELECT f.frame_id FROM frames f JOIN recordings r USING (recording_id) WHERE r.name LIKE 'pool%' AND f.modality = 'camera'";

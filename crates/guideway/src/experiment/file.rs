@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::rounds::{
-    Compute, Frames, Kpi, Labels, LoopFile, Model, Past, Record, RoundBudget, SeedSet, Stop, Strategy, TestSet,
+    ByLot, Compute, Frames, Kpi, Labels, LoopFile, Model, Past, Record, RoundBudget, SeedSet, Stop, Strategy, TestSet,
     check_name, wrong_toml,
 };
 
@@ -101,10 +101,11 @@ impl ExperimentFile {
             }
             .into())
         };
-        self.as_loop().check(path)?;
+        let shared = self.as_loop();
+        shared.check(path)?;
         for arm in &self.arm {
             check_name(&arm.name, path)?;
-            arm.strategy.check(path)?;
+            arm.strategy.check(shared.fewest_models(), path)?;
             if arm.round.as_ref().is_some_and(|round| round.frames == 0) {
                 return wrong(format!("`round.frames` of arm `{}` is 0", arm.name), "give at least 1");
             }
@@ -155,7 +156,8 @@ impl ExperimentFile {
             labels: self.labels.clone(),
             model: self.model.clone(),
             past: self.past.clone(),
-            strategy: Strategy::default(),
+            // Arms have their own.
+            strategy: Strategy::Random(ByLot {}),
             round: self.round.clone(),
             stop: Stop {
                 rounds: self.rounds,

@@ -487,13 +487,37 @@ impl LoopFile {
         if self.seed > 1 << 32 {
             return wrong(format!("`seed` is {}", self.seed), "give one of at most 4294967296");
         }
-        self.strategy.check(path)
+        self.strategy.check(self.fewest_models(), path)
+    }
+
+    /// Models that choose frames in the round that has fewest.
+    pub(crate) fn fewest_models(&self) -> u32 {
+        let later = if self.stop.rounds > 1 {
+            self.model.members(1)
+        } else {
+            u32::MAX
+        };
+        self.model.ensemble.min(later)
     }
 }
 
 impl Strategy {
     /// Refuses what makes no sense.
-    pub(crate) fn check(&self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn check(&self, models: u32, path: &Path) -> Result<(), Error> {
+        if let Self::Mined(mined) = self
+            && mined.score == Score::MutualInformation
+            && models * mined.dropout.map_or(1, |dropout| dropout.passes) < 2
+        {
+            return Err(ErrorKind::LoopFile {
+                path: path.to_owned(),
+                message: "mutual information of one model, which is 0 everywhere".to_owned(),
+                hint: Some(
+                    "set `model.ensemble` to 2 or more, or choose by another `score`, or add `dropout = { passes = 8, rate = 0.2 }`"
+                        .to_owned(),
+                ),
+            }
+            .into());
+        }
         let Self::ByHand(hand) = self else { return Ok(()) };
         let part = |value: f64| value > 0.0 && value <= 1.0;
         let time = |value: f64| (0.0..=1e6).contains(&value);
