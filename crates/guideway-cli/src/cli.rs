@@ -355,7 +355,7 @@ pub(crate) enum ModelCommand {
         /// Model name, or id (its first 4 digits or more will do)
         #[arg(value_name = "MODEL")]
         model: String,
-        /// The folder; it is made when missing, and must be empty
+        /// The folder; it is made when missing, and must be empty or hold the same model
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },

@@ -31,15 +31,16 @@ pub struct PackageReport {
 
 impl Workspace {
     /// Writes a model into a folder: weights, configuration and classes as they are; `card.md` with its origin and every evaluation of it; and
-    /// `manifest.json` with the digest of each file, written last: a package without it is not whole.
+    /// `manifest.json` with the digest of each file, written last: a package without it is not whole. Into a folder that holds the same model, it is
+    /// written anew.
     pub fn package_model(&self, model: &str, dir: &Path, reporter: &dyn Reporter) -> Result<PackageReport, Error> {
         let started = clock::now_ns();
         let record = self.model_record(model)?;
         let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        if occupied {
+        if occupied && packaged(dir).as_deref() != Some(&record.model_id) {
             return Err(Error::usage(
                 format!("the folder {} is not empty", dir.display()),
-                "name a new folder".to_owned(),
+                "name a new folder, or one that holds a package of the same model".to_owned(),
             ));
         }
         let task = reporter.begin("Packaging", Some(FILES.len() as u64 + 2), "files");
@@ -131,4 +132,11 @@ impl Workspace {
             files,
         })
     }
+}
+
+/// The model whose package a folder holds.
+fn packaged(dir: &Path) -> Option<String> {
+    let bytes = std::fs::read(dir.join("manifest.json")).ok()?;
+    let manifest: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+    Some(manifest["model_id"].as_str()?.to_owned())
 }

@@ -245,9 +245,12 @@ fn a_package_holds_the_model_and_says_where_it_comes_from() {
         card.contains("v1: 12 frames with 24 labels") && card.contains("## On v1:val"),
         "{card}"
     );
+    let again = bench.ws_json(&["model", "package", "first", "--out", "taken"]);
+    assert_eq!(again["files"], package["files"], "the same model, written anew");
+    bench.write("other/notes.txt", "precious");
     check(
         &bench,
         "package_over_files",
-        &["-w", "ws", "model", "package", "first", "--out", "taken"],
+        &["-w", "ws", "model", "package", "first", "--out", "other"],
     );
 }
