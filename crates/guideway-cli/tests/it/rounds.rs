@@ -110,10 +110,10 @@ fn a_loop_killed_at_ten_moments_ends_as_one_that_was_not() {
     let args = ["-w", "wild", "loop", "run", "loop.toml"];
     for _ in 0..10 {
         // What is done stays done, so that each run gets further: kills fall into the first part of what is left.
-        kills += u32::from(!killed(&bench, &args, time.mul_f64(0.05 + 0.4 * moments.next())));
+        kills += u32::from(!killed(&bench, &args, time.mul_f64(0.03 + 0.17 * moments.next())));
     }
     let wild = json(&bench, "wild", &["loop", "run", "loop.toml"]);
-    assert!(kills >= 3, "only {kills} kills fell into a run");
+    assert!(kills >= 5, "only {kills} kills fell into a run");
     for key in ["rounds", "cost", "ended", "best"] {
         assert_eq!(calm[key], wild[key], "{key}");
     }
