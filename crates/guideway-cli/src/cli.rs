@@ -485,6 +485,22 @@ pub(crate) struct SlicesArgs {
     /// Slices at most
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(crate) top: usize,
+
+    /// Take also "looks like these to this model" for an attribute: the query must yield frame_id
+    #[arg(long, value_name = "MODEL", requires = "out")]
+    pub(crate) model: Option<String>,
+
+    /// Regions of the model's embedding space that frames are divided into
+    #[arg(long, default_value_t = 16, value_name = "N", requires = "model")]
+    pub(crate) regions: usize,
+
+    /// The frames of a region that a predicate names are kept as the selection NAME-REGION
+    #[arg(long, value_name = "NAME", requires = "model")]
+    pub(crate) out: Option<String>,
+
+    /// Where to compute
+    #[arg(long, value_name = "cpu|cuda|wgpu")]
+    pub(crate) device: Option<String>,
 }
 
 #[derive(Debug, Args)]

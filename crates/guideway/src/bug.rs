@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guideway_core::{BBox, IdBuilder, Reporter, Silent};
+use guideway_core::{BBox, IdBuilder, Reporter};
 use guideway_eval::events::EventParams;
 use guideway_mine::slices::SliceParams;
-use guideway_schema::{EventRow, PredictionRow};
+use guideway_schema::EventRow;
 use guideway_store::{NodeKind, NodeRef, RunRecord, pick};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::clock;
-use crate::dataset::{FreezeOptions, GroupBy, LOOKUP_FRAMES, ids};
+use crate::dataset::{FreezeOptions, GroupBy, LOOKUP_FRAMES, frames_in, ids};
 use crate::error::{Error, ErrorKind};
 use crate::evaluate::EvalDelta;
 use crate::mine::{Information, LikeOptions, LikeWhat, MineReport};
+use crate::predict::is_query;
+use crate::side_by_side::Quiet;
 use crate::slices::SliceOptions;
 use crate::split::SplitSpec;
 use crate::workspace::{Workspace, quote};
@@ -73,11 +75,13 @@ pub struct BugCheck {
     pub events: u64,
     /// Further events that do not count, since the model learnt from their frames.
     pub seen: u64,
+    /// Frames of the dataset that it is compared on which the model learnt from. With any, what it loses elsewhere does not show, and the bug stays.
+    pub learnt: u64,
     /// Are these enough?
     pub passed: bool,
     /// What the model was compared with elsewhere, and where.
     pub against: String,
-    /// Metrics that are worse than the compared model's, beyond doubt.
+    /// What is worse than with the compared model beyond doubt; or why that cannot be told.
     pub worse: Vec<String>,
     /// Does this close the bug?
     pub closes: bool,
@@ -102,9 +106,11 @@ pub struct Bug {
     pub model_id: String,
     /// The dataset or split on which it made them: there a new model must not lose.
     pub on: String,
-    /// What describes the events better than chance: a condition on the objects of the dataset, where there is one.
+    /// What describes the events better than chance, where there is something: a condition on the columns of `slice_query`.
     pub slice: Option<String>,
-    /// The test: frozen frames on which the events must not happen again.
+    /// A query for the objects of the slice, with their `frame_id`: for `query`, `mine` and `freeze`.
+    pub slice_query: Option<String>,
+    /// The frames of the test, frozen: on them the events must not happen again.
     pub test: String,
     /// The part of the events that a model must do right.
     pub threshold: f64,
@@ -157,17 +163,33 @@ impl Workspace {
             ..FreezeOptions::default()
         };
         // Whose labels they are does not matter: the test counts the events alone.
-        self.freeze(&test, &freeze, &Silent)?;
+        let frozen = match self.dataset(&test) {
+            // Begun before. Its name stands for the events, and these for their frames.
+            Ok(frozen) => frozen,
+            Err(_) => self.freeze(&test, &freeze, &Quiet::new(reporter))?,
+        };
+        if frozen.frames < frames.len() as u64 {
+            return Err(Error::failed(
+                format!(
+                    "of the {} frames of the events, {} could be read",
+                    frames.len(),
+                    frozen.frames
+                ),
+                "`guideway log check` says which pictures are missing; or take only events in frames that are there",
+            ));
+        }
         let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
         for event in &events {
             *kinds.entry(event.kind.clone()).or_default() += 1;
         }
+        let (slice, slice_query) = self.slice_of(&events, &evaluation.on, reporter)?.unzip();
         let bug = Bug {
             bug_id,
             title: options.title.trim().to_owned(),
             state: BugState::Open,
             query: options.events.clone(),
-            slice: self.slice_of(&events, &evaluation.on, reporter)?,
+            slice,
+            slice_query,
             events: events.iter().map(|event| event.event_id.clone()).collect(),
             kinds,
             model_id: evaluation.model_id.clone(),
@@ -180,8 +202,9 @@ impl Workspace {
             NodeRef::new(NodeKind::Run, run),
             NodeRef::new(NodeKind::Model, evaluation.model_id),
         ];
-        self.keep_bug(&bug, "bug", inputs, started)?;
-        Ok(bug)
+        self.keep_bug(&bug.bug_id, ("bug", inputs, started), |known| {
+            Some(known.unwrap_or_else(|| bug.clone()))
+        })
     }
 
     /// Every bug, by title.
@@ -210,8 +233,8 @@ impl Workspace {
             .ok_or_else(|| Error::not_found("bug", name, "`guideway bug ls` lists them"))
     }
 
-    /// Chooses frames of a pool that show the like of the bug's objects, to be labelled. `model` describes them; the one that made the
-    /// mistakes when `None`.
+    /// Chooses frames of a pool that show the like of the bug's objects, to be labelled; not those that were chosen for it before. `model` describes
+    /// them; the one that made the mistakes when `None`.
     pub fn bug_mine(
         &self,
         name: &str,
@@ -221,12 +244,25 @@ impl Workspace {
         reporter: &dyn Reporter,
     ) -> Result<MineReport, Error> {
         let started = clock::now_ns();
-        let mut bug = self.bug(name)?;
-        let rounds = bug
-            .history
+        let bug = self.bug(name)?;
+        // Also those that a killed run chose.
+        let mut before = self.counts(&format!(
+            "SELECT selection, count(*) FROM selections WHERE selection LIKE 'bug-{}-%' GROUP BY selection",
+            &bug.bug_id[..12]
+        ))?;
+        before.sort();
+        let out = format!("bug-{}-{}", &bug.bug_id[..12], before.len() + 1);
+        let chosen = ids(before
             .iter()
-            .filter(|entry| matches!(entry, BugEntry::Mined { .. }));
-        let out = format!("bug-{}-{}", &bug.bug_id[..12], rounds.count() + 1);
+            .map(|(selection, _)| selection.as_str())
+            .chain([out.as_str()]));
+        let from = format!(
+            "SELECT p.frame_id FROM (\n{}\n) p JOIN frames f ON f.frame_id = p.frame_id \
+             WHERE f.group_id NOT IN (SELECT t.group_id FROM frames t WHERE t.frame_id IN (SELECT q.frame_id FROM ({}) q)) \
+             AND p.frame_id NOT IN (SELECT s.frame_id FROM selections s WHERE s.selection IN ({chosen}))",
+            self.pool(from)?,
+            frames_in(&bug.on)
+        );
         let boxes = self
             .events_by_id(&bug.events)?
             .iter()
@@ -235,27 +271,36 @@ impl Workspace {
         let options = LikeOptions {
             model: model.unwrap_or(&bug.model_id).to_owned(),
             like: LikeWhat::Boxes(boxes),
-            from: from.to_owned(),
+            from,
             budget,
             information: Information::default(),
             regions: REGIONS,
             out: out.clone(),
         };
         let mined = self.mine_like(&options, device, reporter)?;
-        bug.history.push(BugEntry::Mined {
-            selection: out,
-            frames: mined.selected,
-        });
+        before.push((out, mined.selected));
         let inputs = vec![NodeRef::new(NodeKind::Run, mined.run_id.clone())];
-        self.keep_bug(&bug, "bug-mine", inputs, started)?;
+        self.keep_bug(&bug.bug_id, ("bug-mine", inputs, started), |known| {
+            let mut bug = known?;
+            for (selection, frames) in before {
+                let entry = BugEntry::Mined { selection, frames };
+                if !bug.history.contains(&entry) {
+                    bug.history.push(entry);
+                }
+            }
+            Some(bug)
+        })?;
         Ok(mined)
     }
 
-    /// Tests a model: does it do right what the bug's model did wrong, and is it nowhere worse beyond doubt? Then the bug is closed. Events in frames that
-    /// the model learnt from do not count.
+    /// Tests a model: does it do right what the bug's model did wrong, and is it nowhere worse beyond doubt? Then the bug is closed.
+    ///
+    /// An object that was missed, confused or badly placed is right when the model's own evaluation has no event for it; a false positive, when that
+    /// has none of its class in its place (an IoU of 0.5 or more). Events in frames that the model learnt from do not count.
     ///
     /// The second part compares it with `baseline` (the bug's model when `None`) on the dataset in which the events were found: no AP, AP50 or AP75, overall
-    /// or of a class, may be lower with the whole interval of the paired bootstrap.
+    /// or of a class, may be lower with the whole interval of the paired bootstrap, each at 95 %. A model that learnt from frames of that dataset closes
+    /// nothing, and neither does one where there is a single drive.
     pub fn bug_check(
         &self,
         name: &str,
@@ -265,83 +310,108 @@ impl Workspace {
         reporter: &dyn Reporter,
     ) -> Result<(Bug, BugCheck), Error> {
         let started = clock::now_ns();
-        let mut bug = self.bug(name)?;
+        let bug = self.bug(name)?;
         let record = self.model_record(model)?;
         let baseline = self.model_record(baseline.unwrap_or(&bug.model_id))?;
-        let (predict_run, ..) = self.predict_run(&record, &bug.test, device, reporter)?;
-        let predictions: Vec<PredictionRow> = self.rows(&format!(
-            "SELECT * FROM predictions WHERE run_id = {} ORDER BY prediction_id",
-            quote(&predict_run)
-        ))?;
-        let mut found: BTreeMap<&str, Vec<&PredictionRow>> = BTreeMap::new();
-        for row in &predictions {
-            found.entry(&row.frame_id).or_default().push(row);
+        if baseline.model_id == record.model_id && record.model_id != bug.model_id {
+            return Err(Error::usage(
+                format!("{} is to be compared with itself", record.name),
+                "leave --baseline out, or name the model that is in use".to_owned(),
+            ));
         }
-        let mut events = self.events_by_id(&bug.events)?;
-        let frames: Vec<String> = events.iter().map(|event| event.frame_id.clone()).collect();
-        let seen: BTreeSet<u32> = self
-            .labelled_rows(std::slice::from_ref(&record), &frames)?
-            .into_iter()
-            .collect();
-        let mut row = 0;
-        events.retain(|_| {
-            row += 1;
-            !seen.contains(&(row - 1))
-        });
-        let nothing = Vec::new();
-        let fixed = events
-            .iter()
-            .filter(|event| is_right(event, found.get(event.frame_id.as_str()).unwrap_or(&nothing)))
-            .count() as u64;
         let old = self.evaluate(&baseline.name, &bug.on, device, reporter)?;
         let new = self.evaluate(&record.name, &bug.on, device, reporter)?;
+
+        let learnt_from = self.learnt_from(&record)?;
+        let learnt = self
+            .frame_list(&frames_in(&bug.on))?
+            .sorted()
+            .filter(|frame| learnt_from.contains(*frame))
+            .count() as u64;
+        let mut events = self.events_by_id(&bug.events)?;
+        let all = events.len();
+        events.retain(|event| !learnt_from.contains(&event.frame_id));
+        let frames: BTreeSet<&str> = events.iter().map(|event| event.frame_id.as_str()).collect();
+        let mut again: BTreeMap<String, Vec<EventRow>> = BTreeMap::new();
+        for frames in frames.into_iter().collect::<Vec<_>>().chunks(LOOKUP_FRAMES) {
+            let rows: Vec<EventRow> = self.rows(&format!(
+                "SELECT * FROM events WHERE run_id = {} AND frame_id IN ({}) ORDER BY event_id",
+                quote(&new.run_id),
+                ids(frames.iter().copied())
+            ))?;
+            for row in rows {
+                again.entry(row.frame_id.clone()).or_default().push(row);
+            }
+        }
+        let fixed = events
+            .iter()
+            .filter(|event| is_right(event, again.get(&event.frame_id).map_or(&[], Vec::as_slice)))
+            .count() as u64;
         let worse = if old.run_id == new.run_id {
             Vec::new()
         } else {
             let diff = self.eval_diff(&old.run_id, &new.run_id, RESAMPLES, 0, reporter)?;
-            diff.deltas.iter().filter_map(loss).collect()
+            if diff.groups < 2 {
+                vec![format!("{} has one drive, from which no interval comes", bug.on)]
+            } else {
+                diff.deltas.iter().filter_map(loss).collect()
+            }
         };
-        let passed = !events.is_empty() && fixed as f64 >= bug.threshold * events.len() as f64;
+        let passed = !events.is_empty() && fixed as f64 / events.len() as f64 >= bug.threshold;
         let check = BugCheck {
             model: record.name.clone(),
             digest: record.digest.clone(),
             fixed,
             events: events.len() as u64,
-            seen: seen.len() as u64,
+            seen: (all - events.len()) as u64,
+            learnt,
             passed,
             against: format!("{} on {}", baseline.name, bug.on),
             // The model that made the mistakes cannot close their bug by standing still.
-            closes: passed && worse.is_empty() && record.model_id != bug.model_id,
+            closes: passed && worse.is_empty() && learnt == 0 && record.model_id != bug.model_id,
             worse,
         };
         let entry = BugEntry::Checked(check.clone());
-        if check.closes {
-            bug.state = BugState::Closed;
-        }
-        if bug.history.last() != Some(&entry) {
+        let inputs = vec![
+            NodeRef::new(NodeKind::Run, old.run_id),
+            NodeRef::new(NodeKind::Run, new.run_id),
+            crate::train::model_node(&record),
+        ];
+        let bug = self.keep_bug(&bug.bug_id, ("bug-check", inputs, started), |known| {
+            let mut bug = known?;
+            if bug.history.last() == Some(&entry) {
+                return None;
+            }
             bug.history.push(entry);
-            let inputs = vec![
-                NodeRef::new(NodeKind::Run, predict_run),
-                NodeRef::new(NodeKind::Run, new.run_id),
-                crate::train::model_node(&record),
-            ];
-            self.keep_bug(&bug, "bug-check", inputs, started)?;
-        }
+            if check.closes {
+                bug.state = BugState::Closed;
+            }
+            Some(bug)
+        })?;
         Ok((bug, check))
     }
 
-    /// Writes what is known of a bug, in place of what was.
-    fn keep_bug(&self, bug: &Bug, operation: &str, inputs: Vec<NodeRef>, started: i64) -> Result<(), Error> {
+    /// Changes what is known of a bug, while nobody else writes: `change` gets what is known by now, and yields what is to be kept, if that is another.
+    fn keep_bug(
+        &self,
+        bug_id: &str,
+        (operation, inputs, started): (&str, Vec<NodeRef>, i64),
+        change: impl FnOnce(Option<Bug>) -> Option<Bug>,
+    ) -> Result<Bug, Error> {
+        let mut transaction = self.block_on(self.store().begin())?;
+        let known = self.bugs()?.into_iter().find(|bug| bug.bug_id == bug_id);
+        let Some(bug) = change(known.clone()).filter(|bug| known.as_ref() != Some(bug)) else {
+            return known.ok_or_else(|| Error::not_found("bug", bug_id, "`guideway bug ls` lists them"));
+        };
         let mut operation = clock::operation(operation, &self.settings().user, started).params(json!({
             "bug_id": bug.bug_id, "title": bug.title, "last": bug.history.last(),
         }));
         operation.inputs = inputs;
-        let mut transaction = self.block_on(self.store().begin())?;
         transaction.put_run(RunRecord {
             run_id: bug.bug_id.clone(),
             kind: "bug".to_owned(),
             name: bug.title.clone(),
-            params: json!({ "bug": bug }),
+            params: json!({ "bug": &bug }),
             status: "done".to_owned(),
             code_version: clock::code_version(),
             seed: None,
@@ -350,7 +420,7 @@ impl Workspace {
             machine: clock::machine(),
         });
         self.block_on(transaction.commit(operation))?;
-        Ok(())
+        Ok(bug)
     }
 
     /// The events of a query, by id.
@@ -380,9 +450,16 @@ impl Workspace {
         Ok(rows)
     }
 
-    /// The condition on a dataset's objects that describes the events best, if any does better than chance.
-    fn slice_of(&self, events: &[EventRow], on: &str, reporter: &dyn Reporter) -> Result<Option<String>, Error> {
-        let labels: BTreeSet<&str> = events.iter().filter_map(|event| event.label_id.as_deref()).collect();
+    /// The condition on a dataset's objects that describes the events best, if any does better than chance, and the objects that it holds for.
+    fn slice_of(
+        &self,
+        events: &[EventRow],
+        on: &str,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<(String, String)>, Error> {
+        // A false positive names a label that it touches, which is not wrong.
+        let wrong = events.iter().filter(|event| event.kind != FALSE_POSITIVE);
+        let labels: BTreeSet<&str> = wrong.filter_map(|event| event.label_id.as_deref()).collect();
         if labels.is_empty() {
             return Ok(None);
         }
@@ -392,52 +469,77 @@ impl Workspace {
         } else {
             format!("WHERE split = {}", quote(split))
         };
+        let objects = format!(
+            "SELECT frame_id, recording_id, label['label_id'] AS label_id, label['class'] AS class, label['truncation'] AS truncation, \
+             label['occlusion'] AS occlusion, label['x_max'] - label['x_min'] AS width_px, label['y_max'] - label['y_min'] AS height_px \
+             FROM (SELECT frame_id, recording_id, unnest(labels) AS label FROM datasets.\"{name}\" {condition}) u WHERE NOT label['is_ignored']"
+        );
         let sql = format!(
             "SELECT l.class, l.width_px, l.height_px, l.truncation, l.occlusion, l.recording_id, e.label_id IS NOT NULL AS event FROM \
-             (SELECT recording_id, label['label_id'] AS label_id, label['class'] AS class, label['truncation'] AS truncation, \
-             label['occlusion'] AS occlusion, label['x_max'] - label['x_min'] AS width_px, label['y_max'] - label['y_min'] AS height_px \
-             FROM (SELECT recording_id, unnest(labels) AS label FROM datasets.\"{name}\" {condition}) u \
-             WHERE NOT label['is_ignored']) l \
-             LEFT JOIN (SELECT DISTINCT label_id FROM events WHERE label_id IN ({})) e ON e.label_id = l.label_id",
+             ({objects}) l LEFT JOIN (SELECT DISTINCT label_id FROM events WHERE label_id IN ({})) e ON e.label_id = l.label_id",
             ids(labels.iter().copied())
         );
         let options = SliceOptions {
             sql,
             event: "event".to_owned(),
             group: Some("recording_id".to_owned()),
+            regions: None,
             params: SliceParams::default(),
         };
-        let found = self.slices(&options, reporter)?;
-        Ok(found.slices.into_iter().next().map(|slice| slice.predicate))
+        let found = self.slices(&options, None, reporter)?.slices.into_iter().next();
+        Ok(found.map(|slice| {
+            let query = format!("SELECT * FROM ({objects}) WHERE {}", slice.predicate);
+            (slice.predicate, query)
+        }))
+    }
+
+    /// A query for the frames of a pool, which is a query or a dataset.
+    fn pool(&self, from: &str) -> Result<String, Error> {
+        if is_query(from) {
+            return Ok(self.frame_query(from)?.0.to_owned());
+        }
+        self.dataset_split(from)?;
+        Ok(frames_in(from))
     }
 }
+
+/// The kind of event that names a label which is not wrong.
+const FALSE_POSITIVE: &str = "false_positive";
 
 /// Where an event is in the picture: the object's box, or the one that was predicted where nothing is.
 fn place(event: &EventRow) -> Option<BBox> {
-    let of = |corners: &[f64]| match corners {
+    let label = bbox(&event.label_box).filter(|_| event.kind != FALSE_POSITIVE);
+    label.or_else(|| bbox(&event.predicted_box))
+}
+
+fn bbox(corners: &[f64]) -> Option<BBox> {
+    match corners {
         [x_min, y_min, x_max, y_max] => Some(BBox::new(*x_min, *y_min, *x_max, *y_max)),
         _ => None,
-    };
-    of(&event.label_box).or_else(|| of(&event.predicted_box))
-}
-
-/// Is a prediction counted as finding a box of a class?
-fn finds(row: &PredictionRow, class: &str, bbox: BBox) -> bool {
-    let params = EventParams::default();
-    row.class == class
-        && row.score >= params.min_score
-        && BBox::new(row.x_min, row.y_min, row.x_max, row.y_max).iou(bbox) >= params.iou
-}
-
-/// Does a model do right what was done wrong? An object that is there must be found as what it is; one that is not there must not be found again.
-fn is_right(event: &EventRow, found: &[&PredictionRow]) -> bool {
-    let Some(bbox) = place(event) else { return false };
-    match (&event.class, &event.predicted_class) {
-        (Some(class), _) if !event.label_box.is_empty() => found.iter().any(|row| finds(row, class, bbox)),
-        (_, Some(class)) => !found.iter().any(|row| finds(row, class, bbox)),
-        _ => false,
     }
 }
+
+/// Did what was wrong not happen again? `again` holds all events of the new evaluation in the frame.
+fn is_right(event: &EventRow, again: &[EventRow]) -> bool {
+    if event.kind == FALSE_POSITIVE {
+        let Some(place) = bbox(&event.predicted_box) else {
+            return false;
+        };
+        return !again.iter().any(|new| {
+            // A miss has the box of a prediction that was too unsure.
+            new.kind != MISS
+                && new.predicted_class == event.predicted_class
+                && bbox(&new.predicted_box).is_some_and(|found| found.iou(place) >= EventParams::default().iou)
+        });
+    }
+    event.label_id.is_some()
+        && !again
+            .iter()
+            .any(|new| new.kind != FALSE_POSITIVE && new.label_id == event.label_id)
+}
+
+/// An object that was not found.
+const MISS: &str = "miss";
 
 /// A metric that is lower beyond doubt, in words.
 fn loss(delta: &EvalDelta) -> Option<String> {
@@ -452,43 +554,48 @@ fn loss(delta: &EvalDelta) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn prediction(class: &str, score: f64, corners: [f64; 4]) -> PredictionRow {
-        let [x_min, y_min, x_max, y_max] = corners;
-        PredictionRow {
-            class: class.to_owned(),
-            score,
-            x_min,
-            y_min,
-            x_max,
-            y_max,
-            ..PredictionRow::default()
-        }
-    }
-
     #[test]
-    fn an_event_is_right_when_it_would_not_happen_again() {
-        let miss = EventRow {
-            class: Some("bicycle".to_owned()),
-            label_box: vec![0.0, 0.0, 10.0, 20.0],
+    fn an_event_is_right_when_it_does_not_happen_again() {
+        let event = |kind: &str, label: Option<&str>, class: Option<&str>, corners: &[f64]| EventRow {
+            kind: kind.to_owned(),
+            label_id: label.map(str::to_owned),
+            predicted_class: class.map(str::to_owned),
+            predicted_box: corners.to_vec(),
+            label_box: label.map_or_else(Vec::new, |_| vec![0.0, 0.0, 10.0, 20.0]),
             ..EventRow::default()
         };
-        let near = [0.0, 1.0, 10.0, 20.0];
-        assert!(is_right(&miss, &[&prediction("bicycle", 0.5, near)]));
-        assert!(!is_right(&miss, &[]));
-        assert!(!is_right(&miss, &[&prediction("bicycle", 0.1, near)]), "too unsure");
-        assert!(!is_right(&miss, &[&prediction("car", 0.9, near)]), "another class");
+        let here = [0.0, 1.0, 10.0, 20.0];
+        let miss = event("miss", Some("a"), None, &[]);
+        let ghost = |label, class, corners: &[f64]| event("false_positive", label, Some(class), corners);
+        assert!(is_right(&miss, &[]));
         assert!(
-            !is_right(&miss, &[&prediction("bicycle", 0.9, [9.0, 0.0, 30.0, 20.0])]),
+            is_right(&miss, &[event("miss", Some("b"), None, &[])]),
+            "another object"
+        );
+        assert!(
+            is_right(&miss, &[ghost(Some("a"), "car", &here)]),
+            "found twice is found"
+        );
+        for kind in ["miss", "confusion", "poor_localisation"] {
+            assert!(
+                !is_right(&miss, &[event(kind, Some("a"), Some("car"), &here)]),
+                "{kind}"
+            );
+        }
+
+        // A false positive is wrong where it was predicted, whatever label it touches.
+        let twice = ghost(Some("a"), "car", &here);
+        assert!(is_right(&twice, &[]));
+        assert!(is_right(&twice, &[ghost(None, "truck", &here)]), "another class");
+        assert!(
+            is_right(&twice, &[ghost(None, "car", &[30.0, 0.0, 50.0, 20.0])]),
             "elsewhere"
         );
-
-        let ghost = EventRow {
-            predicted_class: Some("car".to_owned()),
-            predicted_box: vec![0.0, 0.0, 10.0, 20.0],
-            ..EventRow::default()
-        };
-        assert!(is_right(&ghost, &[]));
-        assert!(!is_right(&ghost, &[&prediction("car", 0.5, near)]));
-        assert!(is_right(&ghost, &[&prediction("car", 0.2, near)]));
+        assert!(!is_right(&twice, &[ghost(None, "car", &here)]));
+        assert!(
+            is_right(&twice, &[event("miss", Some("c"), Some("car"), &here)]),
+            "too unsure to count"
+        );
+        assert_eq!(place(&twice), bbox(&here));
     }
 }

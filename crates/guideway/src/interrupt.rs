@@ -12,7 +12,8 @@ use crate::workspace::Workspace;
 
 /// Asks the work of a [`Workspace`] to stop at its next safe point. Cheap to clone; usable from any thread.
 ///
-/// [`Workspace::ingest`], [`Workspace::freeze`], [`Workspace::train`], [`Workspace::predict`] and [`Workspace::evaluate`]
+/// [`Workspace::ingest`], [`Workspace::freeze`], [`Workspace::train`], [`Workspace::predict`], [`Workspace::evaluate`], [`Workspace::mine`],
+/// [`Workspace::run_loop`] and [`Workspace::run_experiment`]
 /// listen. What is whole by then is kept, and doing the same again goes on from there.
 ///
 /// ```no_run

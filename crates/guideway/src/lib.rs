@@ -98,7 +98,7 @@ pub use rounds::{
     ByHand, ByLot, Compute, Cost, Ended, Frames, Kpi, Labels, LoopFile, LoopOptions, LoopReport, Metric, Mined, Model,
     Past, Record, Round, RoundBudget, SeedSet, Start, Stop, Strategy, Targeted, TestSet, Work,
 };
-pub use slices::{FoundSlice, SliceOptions, SliceReport};
+pub use slices::{FoundSlice, RegionOptions, SliceOptions, SliceReport};
 pub use train::{ModelSummary, TrainOptions, TrainReport};
 pub use workspace::Workspace;
 pub use world::{

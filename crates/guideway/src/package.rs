@@ -18,6 +18,9 @@ use crate::workspace::Workspace;
 /// What a trained model consists of.
 const FILES: [&str; 3] = ["model.safetensors", "config.toml", "classes.json"];
 
+/// Written last: a package without it is not whole.
+const MANIFEST: &str = "manifest.json";
+
 /// A package that was written.
 #[derive(Debug, Clone, Serialize)]
 pub struct PackageReport {
@@ -32,12 +35,11 @@ pub struct PackageReport {
 impl Workspace {
     /// Writes a model into a folder: weights, configuration and classes as they are; `card.md` with its origin and every evaluation of it; and
     /// `manifest.json` with the digest of each file, written last: a package without it is not whole. Into a folder that holds the same model, it is
-    /// written anew.
+    /// written anew; and into one in which a package was begun and not finished.
     pub fn package_model(&self, model: &str, dir: &Path, reporter: &dyn Reporter) -> Result<PackageReport, Error> {
         let started = clock::now_ns();
         let record = self.model_record(model)?;
-        let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        if occupied && packaged(dir).as_deref() != Some(&record.model_id) {
+        if !is_free(dir, &record.model_id)? {
             return Err(Error::usage(
                 format!("the folder {} is not empty", dir.display()),
                 "name a new folder, or one that holds a package of the same model".to_owned(),
@@ -45,6 +47,13 @@ impl Workspace {
         }
         let task = reporter.begin("Packaging", Some(FILES.len() as u64 + 2), "files");
         std::fs::create_dir_all(dir).map_err(|source| Error::io("make the folder", dir, source))?;
+        // Until the end it is not whole.
+        match std::fs::remove_file(dir.join(MANIFEST)) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("replace", &dir.join(MANIFEST), source));
+            }
+            _ => {}
+        }
         let weights = self.settings().data.join(&record.path);
         let from = weights.parent().unwrap_or(Path::new(""));
         let mut files = BTreeMap::new();
@@ -71,20 +80,40 @@ impl Workspace {
             .into_iter()
             .filter(|report| report.model_id == record.model_id)
             .collect();
+        let run = match &record.run_id {
+            Some(run) => self.block_on(self.store().find_run(run))?,
+            None => None,
+        };
         let mut card = vec![format!(
-            "# {}\n\nA detector of {}.\n\n| | |\n| --- | --- |\n| id | {} |\n| weights, BLAKE3 | {} |\n| made by | {} |\n",
+            "# {}\n\nA detector of {}.\n\n| | |\n| --- | --- |\n| id | {} |\n| weights, BLAKE3 | {} |\n",
             record.name,
             record.classes.join(", "),
             record.model_id,
             record.digest,
-            clock::code_version(),
         )];
-        let dataset = record.dataset_id.as_ref().and_then(|id| self.dataset(id).ok());
-        if let Some(dataset) = &dataset {
-            card.push(format!(
-                "| learnt from | {}: {} frames with {} labels of {} recordings |\n| its content, BLAKE3 | {} |\n",
-                dataset.name, dataset.frames, dataset.labels, dataset.recordings, dataset.hash
-            ));
+        if let Some(run) = &run {
+            card.push(format!("| trained by | guideway {} |\n", run.code_version));
+        }
+        let param = |key: &str| Some(run.as_ref()?.params[key].as_str()?.to_owned());
+        let mut dataset_hash = None;
+        if let Some(id) = &record.dataset_id {
+            let dataset = self.dataset(id)?;
+            let split = param("train_split").and_then(|name| dataset.splits.iter().find(|split| split.name == name));
+            if let Some(split) = split {
+                card.push(format!(
+                    "| learnt from | {}:{}, {} frames with {} labels |\n",
+                    dataset.name, split.name, split.frames, split.labels
+                ));
+            }
+            card.push(format!("| the dataset's content, BLAKE3 | {} |\n", dataset.hash));
+            dataset_hash = Some(dataset.hash);
+        }
+        let start = match param("start") {
+            Some(start) => Some(self.model_record(&start)?),
+            None => None,
+        };
+        if let Some(start) = &start {
+            card.push(format!("| went on from | {}, weights {} |\n", start.name, start.digest));
         }
         if evaluations.is_empty() {
             card.push("\nIt was not evaluated.\n".to_owned());
@@ -117,9 +146,10 @@ impl Workspace {
         keep("card.md", card.concat().as_bytes())?;
         let manifest = json!({
             "format": "guideway-model 1", "model": record.name, "model_id": record.model_id, "classes": record.classes, "files": files,
+            "dataset_hash": dataset_hash, "start": start.map(|start| start.digest),
         });
         let bytes = serde_json::to_vec_pretty(&manifest).map_err(|err| Error::corrupt("the manifest", err))?;
-        write_atomic(&dir.join("manifest.json"), &bytes)?;
+        write_atomic(&dir.join(MANIFEST), &bytes)?;
         let dir = dir.canonicalize().map_err(|source| Error::io("find", dir, source))?;
         let operation = clock::operation("package", &self.settings().user, started)
             .input(model_node(&record))
@@ -134,9 +164,32 @@ impl Workspace {
     }
 }
 
+/// May a model's package be written into a folder? Where there is nothing else: it is not there, empty, or holds that model's, whole or begun.
+fn is_free(dir: &Path, model_id: &str) -> Result<bool, Error> {
+    let entries = match dir.read_dir() {
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(source) => return Err(Error::io("read the folder", dir, source)),
+        Ok(entries) => entries,
+    };
+    if let Some(holds) = packaged(dir) {
+        return Ok(holds == model_id);
+    }
+    for entry in entries {
+        let entry = entry.map_err(|source| Error::io("read the folder", dir, source))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let own = |file: &str| name == file || name.strip_suffix(".partial") == Some(file);
+        let own = FILES.iter().chain(&["card.md", MANIFEST]).any(|file| own(file));
+        if !own {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The model whose package a folder holds.
 fn packaged(dir: &Path) -> Option<String> {
-    let bytes = std::fs::read(dir.join("manifest.json")).ok()?;
+    let bytes = std::fs::read(dir.join(MANIFEST)).ok()?;
     let manifest: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
     Some(manifest["model_id"].as_str()?.to_owned())
 }

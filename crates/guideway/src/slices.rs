@@ -1,18 +1,26 @@
 //! What a set of events has in common, as predicates in SQL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::compute::cast;
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Float64Type;
 use arrow_schema::{ArrowError, DataType};
-use guideway_core::{Reporter, Warning};
-use guideway_mine::slices::{Column, Outcome, SliceParams, Table, Values, discover};
+use guideway_core::{IdBuilder, Reporter, Warning};
+use guideway_mine::slices::{Column, Outcome, Slice, SliceParams, Table, Values, discover, regions};
+use guideway_mine::{Points, unit_rows};
+use guideway_schema::SelectionRow;
+use guideway_store::NodeRef;
+use guideway_train::Wanted;
 use serde::Serialize;
+use serde_json::json;
 
+use crate::clock;
 use crate::error::{Error, ErrorKind};
-use crate::workspace::Workspace;
+use crate::interrupt::Stopped;
+use crate::train::model_node;
+use crate::workspace::{Workspace, quote};
 
 /// Where to look for slices, and how.
 #[derive(Debug, Clone)]
@@ -23,8 +31,21 @@ pub struct SliceOptions {
     pub event: String,
     /// The column of what fails together, such as the recording: its rows are not independent.
     pub group: Option<String>,
+    /// Look also at where the rows' frames lie in embedding space.
+    pub regions: Option<RegionOptions>,
     /// How to look.
     pub params: SliceParams,
+}
+
+/// Regions of embedding space: frames that look alike to a model.
+#[derive(Debug, Clone)]
+pub struct RegionOptions {
+    /// The model whose embedding is used, by name or id.
+    pub model: String,
+    /// How many regions the frames are divided into.
+    pub regions: usize,
+    /// The frames of a region that a slice names are kept as the selection `OUT-REGION`.
+    pub out: String,
 }
 
 /// A slice in which events are more frequent than elsewhere.
@@ -73,7 +94,16 @@ enum Held {
 impl Workspace {
     /// Finds what describes the events among a query's rows better than chance: conjunctions of conditions on its columns, with a controlled rate of
     /// false discoveries. Each predicate can stand behind `WHERE` of the same query. Memory holds the columns of the result.
-    pub fn slices(&self, options: &SliceOptions, reporter: &dyn Reporter) -> Result<SliceReport, Error> {
+    ///
+    /// With `regions`, the frames of the query (its column `frame_id`) are divided by k-means over a model's embedding of the whole picture, and "in this
+    /// region" is one more attribute. The frames of a region that a slice names are kept as a selection, so that its predicate means the same anywhere.
+    pub fn slices(
+        &self,
+        options: &SliceOptions,
+        device: Option<&str>,
+        reporter: &dyn Reporter,
+    ) -> Result<SliceReport, Error> {
+        let started = clock::now_ns();
         let unreadable = |err: ArrowError| Error::corrupt("the answer to a query", err);
         let mut result = self.query(&options.sql)?;
         let schema = result.schema();
@@ -114,6 +144,10 @@ impl Workspace {
             }
             .into());
         }
+        let placed = match &options.regions {
+            None => None,
+            Some(regions) => Some(self.frame_regions(&mut held, (&options.sql, regions), device, reporter)?),
+        };
         let text: BTreeMap<&String, Vec<Option<&str>>> = held
             .iter()
             .filter_map(|(name, held)| match held {
@@ -121,7 +155,7 @@ impl Workspace {
                 _ => None,
             })
             .collect();
-        let columns: Vec<Column<'_>> = held
+        let mut columns: Vec<Column<'_>> = held
             .iter()
             .map(|(name, held)| {
                 let values = match held {
@@ -132,6 +166,9 @@ impl Workspace {
                 Column::new(name, values)
             })
             .collect();
+        if let Some(placed) = &placed {
+            columns.push(Column::new(REGION, Values::Region(&placed.of_row)));
+        }
         if columns.is_empty() {
             return Err(Error::usage(
                 format!("the query yields no attributes besides `{}`", options.event),
@@ -144,14 +181,32 @@ impl Workspace {
             Some(groups) => Outcome::new(&events).in_groups(groups),
         };
         let slices = discover(&table, &outcome, &options.params)?;
+        let mut attributes: Vec<String> = held.into_keys().collect();
+        if let (Some(placed), Some(regions)) = (&placed, &options.regions) {
+            attributes.push(REGION.to_owned());
+            let named: BTreeSet<u32> = slices.iter().filter_map(|slice| slice.region).collect();
+            for region in named {
+                self.keep_region(placed, region, regions, started)?;
+            }
+        }
+        let predicate = |slice: &Slice| match (slice.region, &options.regions) {
+            (Some(region), Some(regions)) => slice.predicate.replace(
+                &format!("{REGION} = {region}"),
+                &format!(
+                    "frame_id IN (SELECT frame_id FROM selections WHERE selection = {})",
+                    quote(&region_name(regions, region))
+                ),
+            ),
+            _ => slice.predicate.clone(),
+        };
         Ok(SliceReport {
             rows: events.len() as u64,
             events: events.iter().filter(|event| **event).count() as u64,
-            attributes: held.into_keys().collect(),
+            attributes,
             slices: slices
-                .into_iter()
+                .iter()
                 .map(|slice| FoundSlice {
-                    predicate: slice.predicate,
+                    predicate: predicate(slice),
                     rows: slice.rows as u64,
                     events: slice.events as u64,
                     rate: slice.rate,
@@ -164,6 +219,126 @@ impl Workspace {
                 .collect(),
         })
     }
+
+    /// Divides the frames of a query's rows by a model's embedding.
+    fn frame_regions(
+        &self,
+        held: &mut BTreeMap<String, Held>,
+        (sql, options): (&str, &RegionOptions),
+        device: Option<&str>,
+        reporter: &dyn Reporter,
+    ) -> Result<Placed, Error> {
+        let Some(Held::Text(frames)) = held.remove("frame_id") else {
+            return Err(missing("frame_id", held));
+        };
+        if options.out.trim().is_empty() {
+            return Err(Error::usage(
+                "regions without a name",
+                "name the selections that hold them, such as --out misses".to_owned(),
+            ));
+        }
+        let model = self.model_record(&options.model)?;
+        let detector = self.detector(&model, self.device(device)?)?;
+        let sql = format!(
+            "SELECT DISTINCT q.frame_id FROM (\n{}\n) q WHERE q.frame_id IS NOT NULL",
+            sql.trim().trim_end_matches(';')
+        );
+        let target = self.target(&model.classes, &sql, reporter)?;
+        let wanted = Wanted {
+            maps: false,
+            features: false,
+            embedding: true,
+        };
+        let mut ids = Vec::new();
+        let mut rows = Vec::new();
+        detector
+            .predict(target.source.as_ref(), wanted, reporter, &mut |said| {
+                self.interrupt().check()?;
+                rows.extend_from_slice(&said.embedding);
+                ids.push(said.prediction.id);
+                Ok(())
+            })
+            .map_err(|err| {
+                if Stopped::is_in_train(&err) {
+                    Error::interrupted("nothing was kept", "run it again: it begins anew")
+                } else {
+                    err.into()
+                }
+            })?;
+        let width = rows.len() / ids.len().max(1);
+        let rows = unit_rows(&Points::new(&rows, width)?);
+        let count = options.regions.min(ids.len());
+        let found = regions(&Points::new(&rows, width)?, count, 0)?;
+        let of_frame: BTreeMap<String, u32> = ids.into_iter().zip(found.assignment).collect();
+        let run_id = IdBuilder::new("run")
+            .text("regions")
+            .text(&model.digest)
+            .text(&target.key)
+            .int(count as i64)
+            .finish();
+        let drives = of_frame
+            .keys()
+            .map(|id| target.frames.recording(id).unwrap_or_default().to_owned())
+            .collect();
+        let of_row = frames
+            .iter()
+            .map(|frame| of_frame.get(frame.as_ref()?).copied())
+            .collect();
+        Ok(Placed {
+            of_row,
+            of_frame,
+            drives,
+            run_id,
+            inputs: vec![target.node.clone(), model_node(&model)],
+        })
+    }
+
+    /// Keeps the frames of a region as a selection.
+    fn keep_region(&self, placed: &Placed, region: u32, options: &RegionOptions, started: i64) -> Result<(), Error> {
+        let selection = region_name(options, region);
+        let run_id: String = IdBuilder::new("run").text(&placed.run_id).text(&selection).finish();
+        self.check_name(&selection, &run_id)?;
+        let inside = placed
+            .of_frame
+            .iter()
+            .zip(&placed.drives)
+            .filter(|((_, of), _)| **of == region);
+        let rows = inside.enumerate().map(|(rank, ((frame, _), drive))| SelectionRow {
+            selection: selection.clone(),
+            run_id: run_id.clone(),
+            frame_id: frame.clone(),
+            recording_id: drive.clone(),
+            rank: rank as i64,
+            score: 0.0,
+            class: None,
+            reason: None,
+        });
+        let rows: Vec<SelectionRow> = rows.collect();
+        let params =
+            json!({ "region": region, "regions": options.regions, "model": options.model, "selected": rows.len() });
+        self.keep_selection(rows, placed.inputs.clone(), params, 0, started)?;
+        Ok(())
+    }
+}
+
+/// The column of regions.
+const REGION: &str = "embedding_region";
+
+/// Frames in their regions.
+struct Placed {
+    /// The region of each row of the query.
+    of_row: Vec<Option<u32>>,
+    /// The region of each frame.
+    of_frame: BTreeMap<String, u32>,
+    /// Their recordings, in the same order.
+    drives: Vec<String>,
+    run_id: String,
+    inputs: Vec<NodeRef>,
+}
+
+/// The selection that holds a region.
+fn region_name(options: &RegionOptions, region: u32) -> String {
+    format!("{}-{region}", options.out)
 }
 
 fn is_text(kind: &DataType) -> bool {

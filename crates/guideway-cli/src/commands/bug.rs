@@ -94,14 +94,19 @@ fn check(context: &Context, args: &CheckArgs) -> Result<Outcome, Error> {
             "right",
             format!("{} of {} events", count(check.fixed), count(check.events)),
         ),
-        ("wanted", format!("{:.0} %", bug.threshold * 100.0)),
+        ("wanted", percent(bug.threshold)),
         ("against", check.against.clone()),
         ("worse", worse(&check)),
     ];
-    if check.seen > 0 {
+    if check.learnt > 0 {
         pairs.push((
             "learnt from",
-            format!("{}, which do not count", plural(check.seen, "event")),
+            format!(
+                "{} of {}, so that a loss there does not show; {} in them do not count",
+                plural(check.learnt, "frame"),
+                bug.on,
+                plural(check.seen, "event")
+            ),
         ));
     }
     context.print(
@@ -145,7 +150,7 @@ fn describe(bug: &Bug) -> Report {
             ],
         });
     }
-    let report = Report::new(bug).text(bug.title.clone()).pairs([
+    let pairs = vec![
         ("bug", short(&bug.bug_id).to_owned()),
         ("state", state(bug.state).to_owned()),
         (
@@ -158,13 +163,14 @@ fn describe(bug: &Bug) -> Report {
                 .clone()
                 .unwrap_or_else(|| "nothing that the events have in common beyond chance".to_owned()),
         ),
-        (
-            "test",
-            format!("{} with {:.0} % right", bug.test, bug.threshold * 100.0),
-        ),
+        ("test", format!("{} with {} right", bug.test, percent(bug.threshold))),
         ("found on", bug.on.clone()),
         ("by model", short(&bug.model_id).to_owned()),
-    ]);
+    ];
+    let query = bug.slice_query.clone().map(|query| ("slice as a query", query));
+    let report = Report::new(bug)
+        .text(bug.title.clone())
+        .pairs(pairs.into_iter().chain(query));
     if history.is_empty() {
         report
     } else {
@@ -177,6 +183,11 @@ fn state(state: BugState) -> &'static str {
         BugState::Open => "open",
         BugState::Closed => "closed",
     }
+}
+
+/// A part in percent, with as many digits as it has.
+fn percent(part: f64) -> String {
+    format!("{} %", (part * 1e6).round() / 1e4)
 }
 
 fn worse(check: &BugCheck) -> String {

@@ -96,7 +96,7 @@ pub(crate) fn print(context: &Context, mined: &MineReport, budget: usize) -> Res
     context.print(&report)?;
     if mined.selected < budget as u64 {
         context.console.say(&format!(
-            "the pool holds fewer frames to choose than the budget of {}",
+            "fewer frames are worth choosing from the pool than the budget of {}",
             count(budget as u64)
         ));
     }

@@ -1,6 +1,6 @@
 //! `slices`.
 
-use guideway::{Error, SliceOptions};
+use guideway::{Error, RegionOptions, SliceOptions};
 use serde_json::json;
 
 use crate::cli::SlicesArgs;
@@ -12,6 +12,11 @@ pub(crate) fn run(context: &Context, args: &SlicesArgs) -> Result<Outcome, Error
         sql: args.sql.clone(),
         event: args.event.clone(),
         group: args.group.clone(),
+        regions: args.model.clone().map(|model| RegionOptions {
+            model,
+            regions: args.regions,
+            out: args.out.clone().unwrap_or_default(),
+        }),
         params: guideway::SliceParams {
             max_terms: args.terms,
             min_support: args.min_rows,
@@ -20,7 +25,9 @@ pub(crate) fn run(context: &Context, args: &SlicesArgs) -> Result<Outcome, Error
             ..guideway::SliceParams::default()
         },
     };
-    let found = context.workspace()?.slices(&options, &context.console)?;
+    let found = context
+        .interruptible_workspace()?
+        .slices(&options, args.device.as_deref(), &context.console)?;
     let columns = ["rows", "events", "rate", "outside", "lift", "q", "predicate"];
     let mut grid = Grid::new(&columns)
         .decimals(&["rate", "outside"], 3)

@@ -9,7 +9,7 @@ use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
 use guideway_core::{BBox, IdBuilder, Reporter, Warning};
 use guideway_mine::Points;
-use guideway_mine::targeted::{MutualInformation, RegionPool, Terms, select};
+use guideway_mine::targeted::{MOST_FRAMES_COMPARED, MutualInformation, RegionPool, Terms, select};
 use guideway_schema::SelectionRow;
 use guideway_store::{NodeKind, NodeRef};
 use guideway_train::{Detector, Inference, ProbabilityMap, ProbabilityMaps, Wanted};
@@ -88,8 +88,8 @@ struct Regions {
     ids: Vec<String>,
     rows: Vec<f32>,
     offsets: Vec<u32>,
-    /// Class and box of each.
-    what: Vec<(String, BBox)>,
+    /// Class, by its number, and box of each.
+    what: Vec<(u32, BBox)>,
 }
 
 impl Workspace {
@@ -98,7 +98,7 @@ impl Workspace {
     /// Kothawade et al., "TALISMAN: Targeted Active Learning for Object Detection with Rare Classes and Slices using Submodular Mutual Information", ECCV
     /// 2022. An object is described by the features below the model's class outputs, averaged over its box on the level where it covers about two cells
     /// across, less the mean of the pool's regions; a frame by those of its strongest detections. Memory holds four bytes for each channel, region and
-    /// frame, and for each object and frame.
+    /// frame, 40 for each region, and four for each object and frame.
     pub fn mine_like(
         &self,
         options: &LikeOptions,
@@ -132,9 +132,23 @@ impl Workspace {
         if self.is_done(&run_id)? {
             return self.selection_report(&options.out, run_id, false);
         }
-        let detector = self.detector(&model, device)?;
+        if options.information == Information::FacilityLocation && target.frames.len() > MOST_FRAMES_COMPARED {
+            // Known now, and not after hours of looking at pictures.
+            return Err(guideway_mine::MineError::TooManyRows {
+                rows: target.frames.len(),
+                limit: MOST_FRAMES_COMPARED,
+            }
+            .into());
+        }
+        let mut detector = self.detector(&model, device)?;
+        // What is missed is a weak detection at most: whatever the model would hold back, the strongest of each frame are looked at.
+        let mut predict = detector.config().predict.clone();
+        predict.score_threshold = 0.0;
+        predict.max_detections = options.regions;
+        detector.set_predict(predict)?;
         let mut queries = self.describe_objects(&detector, &objects, reporter)?;
-        let mut pool = self.regions(&detector, options, &target, reporter)?;
+        let known: BTreeSet<&str> = objects.iter().map(|(frame, _)| frame.as_str()).collect();
+        let mut pool = self.regions(&detector, (options, &known), &target, reporter)?;
         let width = queries.len() / objects.len().max(1);
         centre(&mut pool.rows, &mut queries, width);
         let labelled = self.labelled_rows(std::slice::from_ref(&model), &pool.ids)?;
@@ -144,9 +158,10 @@ impl Workspace {
         };
         let regions = RegionPool::new(Points::new(&pool.rows, width)?, &pool.offsets)?;
         let picks = select(Points::new(&queries, width)?, &regions, &terms)?;
-        // What is like none of the objects is not what was asked for.
+        // What is like none of the objects, or adds nothing to what is chosen, is not what was asked for.
         let picks: Vec<_> = picks
             .into_iter()
+            .filter(|pick| pick.gain > 0.0)
             .filter_map(|pick| Some((pick, pick.likeness?)))
             .collect();
         if picks.is_empty() {
@@ -158,7 +173,7 @@ impl Workspace {
         }
         let rows = picks.iter().enumerate().map(|(rank, (pick, likeness))| {
             let id = &pool.ids[pick.frame as usize];
-            let (class, bbox) = &pool.what[likeness.region as usize];
+            let (class, bbox) = pool.what[likeness.region as usize];
             let (like, like_box) = &objects[likeness.query as usize];
             SelectionRow {
                 selection: options.out.clone(),
@@ -167,10 +182,10 @@ impl Workspace {
                 recording_id: target.frames.recording(id).unwrap_or_default().to_owned(),
                 rank: rank as i64,
                 score: pick.gain,
-                class: Some(class.clone()),
+                class: detector.classes().get(class as usize).cloned(),
                 reason: Some(
                     json!({
-                        "similarity": likeness.similarity, "box": corners(*bbox),
+                        "similarity": likeness.similarity, "box": corners(bbox),
                         "like": { "frame_id": like, "box": corners(*like_box) },
                     })
                     .to_string(),
@@ -191,7 +206,7 @@ impl Workspace {
     }
 
     /// The objects of a search, each once and in a fixed order.
-    fn objects(&self, like: &LikeWhat, reporter: &dyn Reporter) -> Result<Vec<(String, BBox)>, Error> {
+    pub(crate) fn objects(&self, like: &LikeWhat, reporter: &dyn Reporter) -> Result<Vec<(String, BBox)>, Error> {
         let mut objects = match like {
             LikeWhat::Boxes(boxes) => boxes.clone(),
             LikeWhat::Sql(sql) => self.boxes(sql)?,
@@ -294,11 +309,11 @@ impl Workspace {
         Ok(of.into_values().flatten().collect())
     }
 
-    /// The strongest detections of every frame of the pool, with their embeddings.
+    /// The strongest detections of every frame of the pool, with their embeddings. The frames of the objects themselves are no more of their like.
     fn regions(
         &self,
         detector: &Detector,
-        options: &LikeOptions,
+        (options, known): (&LikeOptions, &BTreeSet<&str>),
         target: &crate::predict::Target<'_>,
         reporter: &dyn Reporter,
     ) -> Result<Regions, Error> {
@@ -308,10 +323,12 @@ impl Workspace {
         };
         self.look(detector, target, reporter, &mut |said, maps| {
             let found = &said.prediction;
+            if known.contains(found.id.as_str()) {
+                return;
+            }
             for (bbox, class) in found.boxes.iter().zip(&found.classes).take(options.regions) {
                 embed(maps, *bbox, &mut pool.rows);
-                let class = detector.classes().get(*class as usize).cloned().unwrap_or_default();
-                pool.what.push((class, *bbox));
+                pool.what.push((*class, *bbox));
             }
             pool.ids.push(found.id.clone());
             pool.offsets.push(pool.what.len() as u32);

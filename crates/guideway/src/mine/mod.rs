@@ -22,7 +22,7 @@ pub use self::like::{Information, LikeOptions, LikeWhat};
 pub use self::score::Score;
 use self::score::{Found, Scored, Scorer};
 use crate::clock;
-use crate::dataset::LOOKUP_FRAMES;
+use crate::dataset::{LOOKUP_FRAMES, frames_in};
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Stopped;
 use crate::predict::Target;
@@ -86,7 +86,7 @@ pub struct MineOptions {
 }
 
 impl MineOptions {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let usage = |message: String, hint: &str| Err(Error::usage(message, hint.to_owned()));
         if self.budget == 0 {
             return usage(
@@ -440,19 +440,54 @@ impl Workspace {
     /// Which rows of the pool the models were trained on.
     pub(crate) fn labelled_rows(&self, models: &[ModelRecord], ids: &[String]) -> Result<Vec<u32>, Error> {
         let mut known: BTreeSet<String> = BTreeSet::new();
-        let datasets: BTreeSet<&String> = models.iter().filter_map(|model| model.dataset_id.as_ref()).collect();
-        for dataset in datasets {
-            let Some(info) = self.block_on(self.store().find_dataset(dataset))? else {
-                continue;
-            };
-            let frames = self.frame_list(&format!(
-                "SELECT frame_id, recording_id FROM datasets.\"{}\"",
-                info.name
-            ))?;
-            known.extend(frames.sorted().map(str::to_owned));
+        for model in models {
+            for (dataset, _) in self.lessons(model)? {
+                known.extend(self.dataset_frames(&dataset, None)?);
+            }
         }
         let rows = ids.iter().enumerate().filter(|(_, id)| known.contains(*id));
         Ok(rows.map(|(row, _)| row as u32).collect())
+    }
+
+    /// The frames that a model and those that it started from were trained on.
+    pub(crate) fn learnt_from(&self, model: &ModelRecord) -> Result<BTreeSet<String>, Error> {
+        let mut known = BTreeSet::new();
+        for (dataset, split) in self.lessons(model)? {
+            known.extend(self.dataset_frames(&dataset, split.as_deref())?);
+        }
+        Ok(known)
+    }
+
+    /// The datasets, by id, that a model and those that it started from were trained on, and the splits.
+    fn lessons(&self, model: &ModelRecord) -> Result<BTreeSet<(String, Option<String>)>, Error> {
+        let mut lessons = BTreeSet::new();
+        let mut next = Some(model.clone());
+        // A model starts from one that was there before: there are no circles.
+        while let Some(model) = next.take() {
+            let run = match &model.run_id {
+                Some(run) => self.block_on(self.store().find_run(run))?,
+                None => None,
+            };
+            let param = |key: &str| Some(run.as_ref()?.params[key].as_str()?.to_owned());
+            lessons.extend(model.dataset_id.clone().map(|dataset| (dataset, param("train_split"))));
+            if let Some(start) = param("start") {
+                next = self.block_on(self.store().find_model(&start))?;
+            }
+        }
+        Ok(lessons)
+    }
+
+    /// The frames of a dataset, by its id, or of one of its splits; none where it is gone.
+    fn dataset_frames(&self, dataset: &str, split: Option<&str>) -> Result<Vec<String>, Error> {
+        let Some(info) = self.block_on(self.store().find_dataset(dataset))? else {
+            return Ok(Vec::new());
+        };
+        let on = match split {
+            Some(split) => format!("{}:{split}", info.name),
+            None => info.name,
+        };
+        let frames = self.frame_list(&frames_in(&on))?;
+        Ok(frames.sorted().map(str::to_owned).collect())
     }
 
     /// The chosen rows in the order of choice, each with the class that it was chosen for where classes have budgets of their own; and how
