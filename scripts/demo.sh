@@ -65,7 +65,7 @@ fi
 workspace=${DEMO_WORKSPACE:-demo-ws/loop}
 run init "$workspace"
 cd "$workspace"
-run world preview "$configs/experiments/mixed.toml" --seed 1 --scenes 4 --out preview.png
+run world preview "$configs/experiments/demo-mixed.toml" --seed 1 --scenes 4 --out preview.png
 # Records three fleets, labels a seed set, trains, mines, labels, trains again: twice, beside frames drawn by lot.
 run experiment run "$configs/experiments/demo.toml"
 first=demo-s1-r0-m0

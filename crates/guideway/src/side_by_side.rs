@@ -11,14 +11,18 @@ use crate::error::Error;
 /// How long one waits for another one's write.
 pub(crate) const PATIENCE: Duration = Duration::from_hours(1);
 
-/// Does work for each item, on as many threads as there are cores. The results come in the order of the items; of several errors, the first item's.
+/// Cores to work with.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Does work for each item, on so many threads at most. The results come in the order of the items; of several errors, the first item's.
 pub(crate) fn side_by_side<I: Sync, R: Send>(
     items: &[I],
+    threads: usize,
     work: impl Fn(&I) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(items.len());
+    let threads = threads.min(items.len());
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(usize::MAX);
     let results: Mutex<Vec<(usize, Result<R, Error>)>> = Mutex::default();

@@ -10,7 +10,7 @@ pub(crate) enum LoopCommand {
     ///
     /// The seed set is labelled and a detector trained on it; then, round by round, frames are chosen, labelled by simulated labelers, and learnt from.
     /// Everything is kept as soon as it is done: a loop that was killed goes on where it was when it is run again, to the same end. The report, with plots
-    /// and pictures, lies in the workspace's folder `reports/NAME`.
+    /// and pictures, lies in the workspace's folder `reports/loops/NAME`.
     Run(LoopArgs),
 }
 
@@ -29,8 +29,9 @@ pub(crate) struct LoopArgs {
 pub(crate) enum ExperimentCommand {
     /// Run every arm with every seed, and compare them on a test set that none of them chose
     ///
-    /// Arms of one seed begin with the same models, and pay the same for labels. The report, with intervals over the seeds, plots and pictures, lies in the
-    /// workspace's folder `reports/NAME`. An experiment that was killed goes on where it was when it is run again.
+    /// Arms of one seed begin with the same models, and label the same number of frames or, where `round.labels` is set, for the same money. The report, with
+    /// intervals over the seeds, plots and pictures, lies in the workspace's folder `reports/experiments/NAME`. An experiment that was killed goes on where
+    /// it was when it is run again.
     Run(ExperimentArgs),
 }
 

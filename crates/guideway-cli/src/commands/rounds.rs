@@ -126,8 +126,8 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Outcome, Error> {
             json!(round.boxes),
             json!(round.train_frames),
             json!(round.kpi),
-            json!(price(round.cost.labels_micros)),
-            json!(price(round.cost.compute_micros)),
+            json!(format!("{:.2}", round.cost.labels(round.currency))),
+            json!(format!("{:.2}", round.cost.compute(round.currency))),
         ]);
     }
     let [labels, computing, together] = done.price.clone();
@@ -161,17 +161,11 @@ fn run_loop(context: &Context, args: &LoopArgs) -> Result<Outcome, Error> {
 fn line(round: &Round) -> String {
     let kpi = round.kpi.map_or_else(|| "–".to_owned(), |kpi| format!("{kpi:.4}"));
     format!(
-        "round {}: {} labelled with {} boxes, learnt from {}: KPI {kpi}; spent so far {}",
+        "round {}: {} labelled with {} boxes, learnt from {}: KPI {kpi}; spent so far {:.2}",
         round.round,
         plural(round.frames, "frame"),
         count(round.boxes),
         count(round.train_frames),
-        price(round.spent.total_micros())
+        round.spent.total(round.currency)
     )
-}
-
-/// An amount with two decimals.
-pub(crate) fn price(micros: i64) -> String {
-    let cents = (micros + 5_000) / 10_000;
-    format!("{}.{:02}", cents / 100, cents % 100)
 }

@@ -133,6 +133,29 @@ fn a_loop_killed_at_ten_moments_ends_as_one_that_was_not() {
 }
 
 #[test]
+fn a_pool_of_unlabelled_frames_stays_the_pool() {
+    let bench = prepared(&["ws"]);
+    let open = "AND f.frame_id NOT IN (SELECT frame_id FROM labels WHERE labeler = 'ann')";
+    let stop = "[strategy]\nkind = \"random\"\n[stop]\nrounds = 1\n";
+    let file = a_loop("open", stop).replacen("AND f.modality", &format!("{open} AND f.modality"), 1);
+    bench.write("loop.toml", &file);
+    let first = json(&bench, "ws", &["loop", "run", "loop.toml"]);
+    // The loop's own labels would take frames away.
+    bench.write("loop.toml", &file.replace("rounds = 1", "rounds = 2"));
+    let second = json(&bench, "ws", &["loop", "run", "loop.toml"]);
+    assert_eq!(first["rounds"][1], second["rounds"][1]);
+    assert_eq!(second["rounds"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        number(
+            &bench,
+            "ws",
+            "SELECT count(*) AS n FROM selections WHERE selection = 'open-pool'"
+        ),
+        28
+    );
+}
+
+#[test]
 fn the_ledger_adds_up_and_nothing_is_overspent() {
     let bench = prepared(&["ws"]);
     let rounds = "[strategy]\nkind = \"mined\"\nscore = \"entropy\"\n[stop]\nrounds = 2\n";
@@ -176,7 +199,7 @@ fn the_ledger_adds_up_and_nothing_is_overspent() {
             .sum::<i64>()
     );
     // No frame is paid for twice, and none of the rounds saw the test drive.
-    let chosen = "SELECT count(*) - count(DISTINCT frame_id) AS n FROM selections";
+    let chosen = "SELECT count(*) - count(DISTINCT frame_id) AS n FROM selections WHERE selection LIKE 'all-r%'";
     assert_eq!(number(&bench, "ws", chosen), 0);
 
     // A little more than the first training: the next round is not begun, or ends with what is left.
@@ -229,8 +252,8 @@ fn the_report_shows_the_curve_the_ledger_and_the_pictures() {
     bench.write("loop.toml", &a_loop("hand", hand));
     let done = json(&bench, "ws", &["loop", "run", "loop.toml"]);
     assert_eq!(done["ended"], "rounds", "{done}");
-    let html = std::fs::read_to_string(bench.path("ws/reports/hand/index.html")).unwrap();
-    let markdown = std::fs::read_to_string(bench.path("ws/reports/hand/report.md")).unwrap();
+    let html = std::fs::read_to_string(bench.path("ws/reports/loops/hand/index.html")).unwrap();
+    let markdown = std::fs::read_to_string(bench.path("ws/reports/loops/hand/report.md")).unwrap();
     assert!(html.contains("<svg") && html.contains("Ledger"), "{html}");
     assert!(
         markdown.contains("![AP50 of car against the cost of labels](kpi.svg)"),
@@ -243,7 +266,7 @@ fn the_report_shows_the_curve_the_ledger_and_the_pictures() {
         .collect();
     assert!(shown.len() >= 7, "{shown:?}");
     for picture in shown {
-        let image = image::open(bench.path("ws/reports/hand").join(picture)).unwrap();
+        let image = image::open(bench.path("ws/reports/loops/hand").join(picture)).unwrap();
         assert_eq!(image.width(), 320);
     }
     assert!(markdown.contains("car seen"), "{markdown}");
@@ -265,12 +288,28 @@ strategy = { kind = \"random\" }
 [[arm]]
 name = \"unsure\"
 strategy = { kind = \"mined\", score = \"mutual-information\", gap_s = 0.1 }
+
+[[arm]]
+name = \"alike\"
+strategy = { kind = \"targeted\", like = \"SELECT * FROM labels WHERE x_max - x_min > 12 AND recording_id IN (SELECT recording_id FROM recordings WHERE name LIKE 'seen%')\" }
 ";
+    // The objects to look for come from drives of their own.
+    let seen = DriveOptions {
+        width: 112,
+        frames: 4,
+        ground_truth: true,
+        ..DriveOptions::default()
+    };
+    drive(&bench.path("drives/seen.mcap"), seen).unwrap();
+    for workspace in ["ws", "again"] {
+        bench.ok(&["-w", workspace, "ingest", "drives/seen.mcap", "--with-ground-truth"]);
+    }
+    let slice = "kpi = { on = { from = \"SELECT frame_id FROM frames WHERE sequence < 4\" } }\n";
     let head = "name = \"ab\"\nseeds = [1, 2]\nbaseline = \"lot\"\nrounds = 1\nfull_pool = true\n";
-    bench.write("ab.toml", &format!("{head}{PARTS}\n{arms}"));
+    bench.write("ab.toml", &format!("{head}{slice}{PARTS}\n{arms}"));
     let done = json(&bench, "ws", &["experiment", "run", "ab.toml"]);
     let courses = done["courses"].as_array().unwrap();
-    assert_eq!(courses.len(), 6, "two arms and the whole pool, two seeds each");
+    assert_eq!(courses.len(), 8, "three arms and the whole pool, two seeds each");
     for seed in [1, 2] {
         let firsts: BTreeSet<String> = courses
             .iter()
@@ -282,12 +321,27 @@ strategy = { kind = \"mined\", score = \"mutual-information\", gap_s = 0.1 }
     assert_ne!(courses[0]["rounds"][0]["models"], courses[1]["rounds"][0]["models"]);
     let whole = courses.iter().find(|course| course["arm"] == "full-pool").unwrap();
     assert_eq!(whole["rounds"][1]["frames"].as_u64().unwrap() + 6, 28);
-    assert_eq!(
-        done["comparisons"].as_array().unwrap().len(),
-        2,
-        "the KPI and one class"
+    let compared: Vec<&str> = done["comparisons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["arm"] == "alike")
+        .map(|one| one["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(compared, ["KPI", "all classes", "car"]);
+    assert_eq!(done["pool_shares"].as_array().unwrap().len(), 3);
+    // The KPI is that of a part of the test set, which was frozen beside it.
+    let sizes = "SELECT name, frames AS n FROM datasets WHERE name IN ('ab-slice', 'ab-test') ORDER BY name";
+    let sizes = json(&bench, "ws", &["query", sizes]);
+    assert!(
+        sizes[0]["n"].as_i64() < sizes[1]["n"].as_i64() && sizes[0]["n"].as_i64() > Some(0),
+        "{sizes}"
     );
-    assert_eq!(done["pool_shares"].as_array().unwrap().len(), 2);
+    let round = &courses[0]["rounds"][1];
+    assert_eq!(
+        round["evaluations"].as_array().unwrap().len(),
+        2 * round["models"].as_array().unwrap().len()
+    );
     // Courses ran side by side: in whatever order, the same comes out. A second run finds everything done.
     let again = json(&bench, "again", &["experiment", "run", "ab.toml"]);
     assert_eq!(done["courses"], again["courses"]);
@@ -325,6 +379,36 @@ fn what_is_tested_on_is_never_learnt_from() {
         "loop_that_learns_the_test",
         &["-w", "ws", "loop", "run", "loop.toml"],
     );
+    for (name, from, to) in [
+        (
+            "loop_with_unknown_class",
+            "[compute]",
+            "[strategy]\nkind = \"by-hand\"\nclasses = [\"cra\"]\n[compute]",
+        ),
+        (
+            "loop_with_odd_gap",
+            "[compute]",
+            "[strategy]\nkind = \"mined\"\ngap_s = -1.0\n[compute]",
+        ),
+        (
+            "loop_like_what_is_tested",
+            "[compute]",
+            "[strategy]\nkind = \"targeted\"\nlike = \"SELECT * FROM labels\"\n[compute]",
+        ),
+        (
+            "loop_without_labels_to_test",
+            "classes = [\"car\"]\n",
+            "classes = [\"car\"]\nmin_area = 100000.0\n",
+        ),
+    ] {
+        bench.write("loop.toml", &a_loop(name, "").replacen(from, to, 1));
+        check(&bench, name, &["-w", "ws", "loop", "run", "loop.toml"]);
+    }
+    assert_eq!(
+        number(&bench, "ws", "SELECT count(*) AS n FROM answers"),
+        0,
+        "nothing was paid"
+    );
     bench.write("loop.toml", &a_loop("none", "").replace("frames = 5", "frames = 0"));
     check(&bench, "loop_without_frames", &["-w", "ws", "loop", "run", "loop.toml"]);
 }
@@ -351,6 +435,13 @@ fn a_loop_records_its_own_drives_and_begins_with_the_past() {
     check(
         &bench,
         "loop_without_past_drives",
+        &["-w", "ws", "loop", "run", "loop.toml"],
+    );
+    let twins = record("pool", 1, false) + &record("test", 1, true) + &record("past", 3, true);
+    bench.write("loop.toml", &format!("{parts}{twins}"));
+    check(
+        &bench,
+        "loop_tested_on_its_pool",
         &["-w", "ws", "loop", "run", "loop.toml"],
     );
     let drives = record("pool", 1, false) + &record("test", 2, true) + &record("past", 3, true);

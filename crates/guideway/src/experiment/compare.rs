@@ -8,7 +8,10 @@ use super::{CourseResult, ExperimentReport, FULL};
 use crate::rounds::{Ground, Round};
 
 /// The name of the KPI among the compared numbers.
-pub(super) const KPI: &str = "KPI";
+const KPI: &str = "KPI";
+
+/// The name of the mean over all classes on all test frames, where the KPI is not that.
+const ALL: &str = "all classes";
 
 /// An arm after its last round: means over the seeds.
 #[derive(Debug, Clone, Serialize)]
@@ -40,13 +43,13 @@ pub struct Comparison {
     pub arm: String,
     /// The round.
     pub round: u32,
-    /// The KPI, or a class.
+    /// The KPI, `all classes`, or a class.
     pub what: String,
     /// The arm's number less the baseline's.
     pub difference: Option<Paired>,
     /// Holm's p value, over all arms and rounds of the same number.
     pub p_adjusted: Option<f64>,
-    /// The arm's gain since the first training over the baseline's, with Fieller's interval.
+    /// The arm's gain since the first training over the baseline's, with Fieller's interval; none where the baseline gains nothing.
     pub gain_ratio: Option<Ratio>,
 }
 
@@ -76,12 +79,22 @@ pub struct PoolShare {
     pub last_share: f64,
 }
 
-/// A number of a round: the KPI, or a class's metric.
-fn value(round: &Round, what: &str) -> Option<f64> {
+/// A number of a round, of its first so many models: the KPI, or a class's metric.
+fn value(round: &Round, what: &str, models: usize) -> Option<f64> {
     if what == KPI {
-        return round.kpi;
+        return average(round.by_model.iter().take(models).copied());
     }
-    round.by_class.iter().find(|(class, _)| class == what)?.1
+    let each = round.classes_by_model.iter().take(models);
+    if what == ALL {
+        return average(each.flatten().map(|(_, value)| *value));
+    }
+    average(each.map(|classes| of(classes, what)))
+}
+
+/// The mean of the values that there are: a class that is not in the test set has none.
+fn average(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.flatten().collect();
+    (!values.is_empty()).then(|| mean(values.into_iter()))
 }
 
 /// A class's metric in a list.
@@ -89,12 +102,20 @@ fn of(list: &[(String, Option<f64>)], class: &str) -> Option<f64> {
     list.iter().find(|(name, _)| name == class)?.1
 }
 
-/// The gains of a number over the seeds; none when a seed has none.
+/// The gains of a number over the seeds; none when a seed has none. Where a round has fewer models than the first, they are compared with those that they
+/// come from.
 fn gains(courses: &[&CourseResult], what: &str, round: usize) -> Option<Vec<f64>> {
+    let gain = |course: &&CourseResult| {
+        let (first, last) = (course.rounds.first()?, course.rounds.get(round)?);
+        let models = last.models.len().min(first.models.len());
+        Some(value(last, what, usize::MAX)? - value(first, what, models)?)
+    };
     courses
         .iter()
-        .map(|course| Some(value(course.rounds.get(round)?, what)? - value(course.rounds.first()?, what)?))
-        .collect()
+        .filter(|_| round > 0)
+        .map(gain)
+        .collect::<Option<Vec<f64>>>()
+        .filter(|gains| !gains.is_empty())
 }
 
 pub(super) fn compare(file: &ExperimentFile, ground: &Ground<'_>, courses: Vec<CourseResult>) -> ExperimentReport {
@@ -115,8 +136,18 @@ pub(super) fn compare(file: &ExperimentFile, ground: &Ground<'_>, courses: Vec<C
             .min()
             .unwrap_or(1)
             .saturating_sub(1);
-        let kpis =
-            |round: usize| -> Option<Vec<f64>> { courses.iter().map(|course| course.rounds.get(round)?.kpi).collect() };
+        let models = courses
+            .iter()
+            .filter_map(|course| course.rounds.get(last))
+            .map(|round| round.models.len())
+            .min()
+            .unwrap_or(usize::MAX);
+        let kpis = |round: usize| -> Option<Vec<f64>> {
+            courses
+                .iter()
+                .map(|course| value(course.rounds.get(round)?, KPI, models))
+                .collect()
+        };
         let interval = |values: Option<Vec<f64>>| mean_interval(&values?, confidence);
         let own = |class: &str| -> Option<Vec<f64>> {
             courses
@@ -153,7 +184,8 @@ pub(super) fn compare(file: &ExperimentFile, ground: &Ground<'_>, courses: Vec<C
     });
     let arms: Vec<ArmSummary> = arms.collect();
     let mut comparisons = Vec::new();
-    for what in std::iter::once(KPI).chain(classes.iter().map(String::as_str)) {
+    let numbers = [KPI].into_iter().chain((!ground.kpi_is_all()).then_some(ALL));
+    for what in numbers.chain(classes.iter().map(String::as_str)) {
         let first = comparisons.len();
         for arm in file.arm.iter().filter(|arm| arm.name != file.baseline) {
             for round in 1..=file.rounds {
@@ -171,6 +203,8 @@ pub(super) fn compare(file: &ExperimentFile, ground: &Ground<'_>, courses: Vec<C
                     p_adjusted: None,
                     gain_ratio: both
                         .as_ref()
+                        // Twice the loss is not twice as good.
+                        .filter(|(_, others)| mean(others.iter().copied()) > 0.0)
                         .and_then(|(own, others)| ratio_of_means(own, others, confidence)),
                 });
             }
@@ -218,13 +252,17 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count as f64
 }
 
-/// Mean KPI of an arm by round, with the frames labelled by then: only rounds that every seed has.
-pub(super) fn curve(courses: &[&CourseResult]) -> Vec<(f64, f64)> {
+/// Mean KPI of an arm by round, with the frames labelled by then, those of the first `without` rounds left out: only rounds that every seed has.
+pub(super) fn curve(courses: &[&CourseResult], without: usize) -> Vec<(f64, f64)> {
     let rounds = courses.iter().map(|course| course.rounds.len()).min().unwrap_or(0);
     let at = |round: usize| -> Option<(f64, f64)> {
         let kpis: Option<Vec<f64>> = courses.iter().map(|course| course.rounds[round].kpi).collect();
         let frames = mean(courses.iter().map(|course| {
-            let labelled: u64 = course.rounds[..=round].iter().map(|round| round.frames).sum();
+            let labelled: u64 = course.rounds[..=round]
+                .iter()
+                .skip(without)
+                .map(|round| round.frames)
+                .sum();
             labelled as f64
         }));
         Some((frames, mean(kpis?.into_iter())))
@@ -234,6 +272,9 @@ pub(super) fn curve(courses: &[&CourseResult]) -> Vec<(f64, f64)> {
 
 fn pool_shares(file: &ExperimentFile, ground: &Ground<'_>, courses: &[CourseResult]) -> Vec<PoolShare> {
     let of_arm = |arm: &str| -> Vec<&CourseResult> { courses.iter().filter(|course| course.arm == arm).collect() };
+    // A seed set of its own is no part of the pool.
+    let from_pool = file.seed_set.record.is_empty() && file.seed_set.from.is_none();
+    let curve = |courses: &[&CourseResult]| curve(courses, usize::from(!from_pool));
     let Some((all, full)) = curve(&of_arm(FULL)).last().copied().filter(|_| file.full_pool) else {
         return Vec::new();
     };

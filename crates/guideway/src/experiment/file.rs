@@ -36,7 +36,7 @@ pub struct ExperimentFile {
     pub labels: Labels,
     /// What is trained, and how.
     pub model: Model,
-    /// What the detector learnt long ago: the first round's models of every seed start from it.
+    /// What the detector learnt long ago: models of every seed start from it where others would from random weights.
     pub past: Option<Past>,
     /// How much is labelled in a round.
     pub round: RoundBudget,
@@ -61,6 +61,9 @@ pub struct ExperimentFile {
     /// The arms.
     pub arm: Vec<Arm>,
 }
+
+/// Letters of an experiment's and an arm's name together, at most.
+const MOST_LETTERS: usize = 70;
 
 fn confidence() -> f64 {
     0.95
@@ -105,6 +108,25 @@ impl ExperimentFile {
         shared.check(path)?;
         for arm in &self.arm {
             check_name(&arm.name, path)?;
+            if arm.name == super::FULL {
+                return wrong(
+                    format!(
+                        "an arm is called `{}`, as the one that learns from the whole pool",
+                        super::FULL
+                    ),
+                    "give it another name; `full_pool = true` adds that one",
+                );
+            }
+            // What a round makes is called EXPERIMENT-ARM-sSEED-rROUND-mMODEL, and a name has at most 100 letters.
+            if self.name.len() + arm.name.len() > MOST_LETTERS {
+                return wrong(
+                    format!(
+                        "the names `{}` and `{}` have more than {MOST_LETTERS} letters together",
+                        self.name, arm.name
+                    ),
+                    "shorten one of them",
+                );
+            }
             arm.strategy.check(shared.fewest_models(), path)?;
             if arm.round.as_ref().is_some_and(|round| round.frames == 0) {
                 return wrong(format!("`round.frames` of arm `{}` is 0", arm.name), "give at least 1");
@@ -127,6 +149,18 @@ impl ExperimentFile {
             return wrong(
                 "`seeds` is empty, names a seed twice, or one above 4294967296".to_owned(),
                 "give some, each once",
+            );
+        }
+        if self.seeds.len() < 2 {
+            return wrong(
+                "one seed says nothing of chance".to_owned(),
+                "give two, better five, in `seeds`",
+            );
+        }
+        if self.kpi.at_least.is_some() {
+            return wrong(
+                "`kpi.at_least` ends a loop; an experiment runs all rounds".to_owned(),
+                "leave it out",
             );
         }
         if self.rounds == 0 {

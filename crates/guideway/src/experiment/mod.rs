@@ -6,17 +6,17 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use guideway_core::Reporter;
+use guideway_core::{Reporter, Warning};
 use serde::Serialize;
 
 pub use self::compare::{ArmSummary, Comparison, OwnFold, PoolShare};
 pub use self::file::{Arm, ExperimentFile};
 use crate::error::Error;
-use crate::rounds::{Course, Ground, LoopOptions, Names, OWN_SPLIT, Round, RoundBudget, Step, Strategy};
+use crate::rounds::{ByLot, Course, Ground, LoopOptions, Names, OWN_SPLIT, Round, RoundBudget, Step, Strategy};
 use crate::side_by_side::{Quiet, side_by_side};
 use crate::workspace::Workspace;
 
-/// The arm that learns from the whole pool.
+/// The arm that learns from the whole pool, in one round.
 const FULL: &str = "full-pool";
 
 /// What an arm did with a seed.
@@ -74,20 +74,27 @@ impl Workspace {
         let file = ExperimentFile::read(path)?;
         let mut ground = Ground::prepare(self, &file.as_loop(), path, options.device.as_deref(), reporter)?;
         ground.keep_own(file.own_fold)?;
-        let full = Arm {
-            name: FULL.to_owned(),
-            strategy: Strategy::default(),
-            round: None,
-        };
-        let mut arms: Vec<&Arm> = file.arm.iter().collect();
-        let whole = RoundBudget {
-            frames: ground.pool_frames as usize,
-            labels: None,
-        };
-        let lot = Strategy::Random(crate::rounds::ByLot {});
+        let mut arms = file.arm.clone();
         if file.full_pool {
-            arms.push(&full);
+            arms.push(Arm {
+                name: FULL.to_owned(),
+                strategy: Strategy::Random(ByLot {}),
+                round: Some(RoundBudget {
+                    frames: ground.pool_frames as usize,
+                    labels: None,
+                }),
+            });
         }
+        for arm in &arms {
+            ground.prepare_strategy((&arm.strategy, arm.round.as_ref().unwrap_or(&file.round)), reporter)?;
+        }
+        // What all arms of a seed share is done first, in the name of one of them.
+        let Some(first) = arms.first() else {
+            return Err(Error::usage(
+                "an experiment without arms",
+                "add some `[[arm]]`".to_owned(),
+            ));
+        };
         let rounds = |arm: &Arm| if arm.name == FULL { 1 } else { file.rounds };
         let total: u64 = arms
             .iter()
@@ -96,16 +103,12 @@ impl Workspace {
         let task = reporter.begin("Experiment", Some(total + file.seeds.len() as u64), "rounds");
         let quiet = Quiet::new(reporter);
         let run = |arm: &Arm, seed: u64, rounds: u32| -> Result<Vec<Round>, Error> {
-            let (strategy, budget) = if arm.name == FULL {
-                (&lot, &whole)
-            } else {
-                (&arm.strategy, arm.round.as_ref().unwrap_or(&file.round))
-            };
+            let budget = arm.round.as_ref().unwrap_or(&file.round);
             let names = Names::arm(
                 format!("{}-s{seed}", file.name),
                 format!("{}-{}-s{seed}", file.name, arm.name),
             );
-            let course = Course::new(&ground, (strategy, budget), names, seed);
+            let course = Course::new(&ground, (&arm.strategy, budget), names, seed);
             let mut done: Vec<Round> = Vec::new();
             while done.len() as u32 <= rounds {
                 match course.round(&done, None, &quiet)? {
@@ -116,19 +119,28 @@ impl Workspace {
                         }
                         done.push(*round);
                     }
-                    Step::TooDear | Step::NothingLeft => break,
+                    Step::TooDear | Step::NothingLeft => {
+                        reporter.warn(Warning {
+                            code: "few-rounds".to_owned(),
+                            message: format!(
+                                "{} of {rounds} rounds were run: nothing is left to choose",
+                                done.len() - 1
+                            ),
+                            location: format!("{}, seed {seed}", arm.name),
+                            count: 1,
+                        });
+                        break;
+                    }
                 }
             }
             Ok(done)
         };
-        // First what all arms of a seed share.
-        let first = arms.first().copied().unwrap_or(&full);
-        side_by_side(&file.seeds, |seed| run(first, *seed, 0))?;
+        side_by_side(&file.seeds, ground.threads, |seed| run(first, *seed, 0))?;
         let pairs: Vec<(&Arm, u64)> = arms
             .iter()
-            .flat_map(|arm| file.seeds.iter().map(|seed| (*arm, *seed)))
+            .flat_map(|arm| file.seeds.iter().map(move |seed| (arm, *seed)))
             .collect();
-        let courses = side_by_side(&pairs, |(arm, seed)| {
+        let courses = side_by_side(&pairs, ground.threads, |(arm, seed)| {
             let rounds = run(arm, *seed, rounds(arm))?;
             let own = if file.own_fold > 0.0 {
                 self.own_fold(&ground, &rounds, &quiet)?

@@ -45,14 +45,14 @@ impl Comparison {
 }
 
 impl Workspace {
-    /// Writes an experiment's report into `reports/NAME`.
+    /// Writes an experiment's report into `reports/experiments/NAME`.
     pub(super) fn write_experiment_report(
         &self,
         file: &ExperimentFile,
         ground: &Ground<'_>,
         report: &ExperimentReport,
     ) -> Result<Vec<PathBuf>, Error> {
-        let dir = self.report_dir(&report.name);
+        let dir = self.report_dir("experiments", &report.name);
         let percent = (report.confidence * 100.0).round();
         let mut page = Page::new(format!("Experiment {}", report.name));
         page.text(format!(
@@ -95,7 +95,8 @@ impl Workspace {
         page.heading(format!("Against {}, on the neutral test set", report.baseline));
         page.text(
             "Differences are paired by seed; p values are those of the paired t test, after Holm over all arms and rounds. The ratio is that of the gains \
-             since the first training, with Fieller's interval: where the baseline's gain may be 0, it has no upper end.",
+             since the first training, with Fieller's interval: where the baseline's gain may be 0, it has no upper end, and where it is none, there is no ratio. \
+             The intervals are about the luck of choosing, labelling and training; pool, test set and what was learnt before are the same for all seeds.",
         );
         let rows = report.comparisons.iter().map(|one| {
             vec![
@@ -126,7 +127,7 @@ impl Workspace {
         if file.own_fold > 0.0 {
             page.heading("The same gains on each arm's own fold");
             page.text(
-                "Frames that the arm itself chose, kept from its training. Each arm has other frames here, so these numbers say nothing about which arm is \
+                "Frames of drives kept from training that the arm itself chose, or that the seed set took from the pool. Each arm has other frames here, so these numbers say nothing about which arm is \
                  better: they are what one would publish without a neutral test set.",
             );
             page.table(
@@ -162,7 +163,11 @@ impl Workspace {
                 arm.name,
                 arm.strategy.name()
             ));
-            page.pictures(self.pictures(&dir, &round.selection, &file.labels.classes)?);
+            page.pictures(self.pictures(
+                &dir,
+                &round.selection,
+                (&file.labels.classes, ground.labelers_by_name()),
+            )?);
         }
         page.heading("Every course");
         let rows = report.courses.iter().map(|course| {
@@ -196,7 +201,7 @@ fn plot(file: &ExperimentFile, report: &ExperimentReport) -> LinePlot {
         .iter()
         .map(|arm| {
             let courses = of_arm(&arm.name);
-            let points = curve(&courses);
+            let points = curve(&courses, 0);
             let band = points.iter().enumerate().filter_map(|(round, (x, _))| {
                 let kpis: Option<Vec<f64>> = courses.iter().map(|course| course.rounds[round].kpi).collect();
                 let interval = mean_interval(&kpis?, report.confidence)?;
@@ -219,7 +224,7 @@ fn plot(file: &ExperimentFile, report: &ExperimentReport) -> LinePlot {
         .flat_map(|line| &line.points)
         .map(|(x, _)| *x)
         .fold(f64::INFINITY, f64::min);
-    if let Some((_, full)) = curve(&of_arm(FULL)).get(1) {
+    if let Some((_, full)) = curve(&of_arm(FULL), 0).get(1) {
         series.push(Series {
             name: "the whole pool".to_owned(),
             points: vec![(from, *full), (widest, *full)],

@@ -6,7 +6,7 @@ use guideway_store::{NodeKind, NodeRef, RunRecord};
 use serde_json::json;
 
 use super::Round;
-use super::file::{RoundBudget, Start, Strategy, money};
+use super::file::{Mined, RoundBudget, Start, Strategy, money};
 use super::ground::{Ground, mean};
 use super::ledger::{Cost, Work};
 use crate::clock;
@@ -143,15 +143,48 @@ impl<'g> Course<'g> {
             name,
             looking: Work {
                 trained: 0,
-                predicted: self.ground.test_frames * members + before.last().map_or(0, |last| self.looks_at_pool(last)),
+                predicted: self.ground.looks_at_tests() * members
+                    + before.last().map_or(0, |last| self.looks_at_pool(last)),
             },
             limited: budget.is_some(),
         };
-        match self.room(&plan, before, budget)? {
+        let room = match self.begun(&plan)? {
+            Some(room) => room,
+            None => self.room(&plan, before, budget)?,
+        };
+        match room {
             Room::None => Ok(Step::TooDear),
             Room::Labels(most) => self.run(&plan, before, Some(most), reporter),
             Room::Unlimited => self.run(&plan, before, None, reporter),
         }
+    }
+
+    /// What labels of a round that was begun and cut short may cost: as much as when they were ordered, whatever `stop` says by now.
+    fn begun(&self, plan: &Plan) -> Result<Option<Room>, Error> {
+        let store = self.ground.workspace.store();
+        let record = self.ground.workspace.block_on(store.find_run(&limit_id(plan)))?;
+        Ok(record.map(|record| match record.params["labels_micros"].as_i64() {
+            Some(micros) => Room::Labels(Money::from_micros(micros, self.ground.currency())),
+            None => Room::Unlimited,
+        }))
+    }
+
+    /// Notes that a round's labels were ordered.
+    fn begin(&self, plan: &Plan, labels: Option<Money>, started: i64) -> Result<(), Error> {
+        let record = RunRecord {
+            run_id: limit_id(plan),
+            kind: "order".to_owned(),
+            name: format!("order of {}", plan.name),
+            params: json!({ "labels_micros": labels.map(Money::micros) }),
+            status: "done".to_owned(),
+            code_version: clock::code_version(),
+            seed: None,
+            started_ns: started,
+            ended_ns: Some(clock::now_ns()),
+            machine: clock::machine(),
+        };
+        let workspace = self.ground.workspace;
+        Ok(workspace.block_on(workspace.store().note_run(&record))?)
     }
 
     /// Images that models look at to choose.
@@ -180,10 +213,7 @@ impl<'g> Course<'g> {
     /// What labels of this round may cost, so that the whole round stays within the budget.
     fn room(&self, plan: &Plan, before: &[Round], budget: Option<Money>) -> Result<Room, Error> {
         let currency = self.ground.currency();
-        let own = match (&self.budget.labels, plan.round) {
-            (Some(text), 1..) => Some(money(text, "round.labels", currency, &self.ground.path)?),
-            _ => None,
-        };
+        let own = self.own_budget(plan)?;
         let Some(budget) = budget else {
             return Ok(own.map_or(Room::Unlimited, Room::Labels));
         };
@@ -220,34 +250,44 @@ impl<'g> Course<'g> {
     ) -> Result<Step, Error> {
         let workspace = self.ground.workspace;
         let started = clock::now_ns();
-        let chosen = match self.choose(plan, before, reporter) {
-            Ok(()) => self.label(plan, labels, reporter),
-            Err(err) => Err(err),
-        };
-        let labelled = match chosen {
-            Ok(labelled) => labelled,
+        match self.choose(plan, before, reporter) {
             Err(err) if plan.round > 0 && matches!(err.kind(), ErrorKind::NothingSelected { .. }) => {
                 return Ok(Step::NothingLeft);
             }
+            other => other?,
+        }
+        let labelled = match self.label(plan, labels, reporter) {
+            Ok(labelled) => labelled,
             // What is left of the loop's budget does not pay for a single frame.
-            Err(err) if plan.limited && matches!(err.kind(), ErrorKind::TooDear { .. }) => return Ok(Step::TooDear),
+            Err(err) if self.is_less(plan, labels)? && matches!(err.kind(), ErrorKind::TooDear { .. }) => {
+                return Ok(Step::TooDear);
+            }
             Err(err) => return Err(err),
         };
+        self.begin(plan, labels, started)?;
         let mut parts = labelled_parts(before);
         parts.push(part(&plan.name, labelled.reached));
         let parts = parts.join(" OR ");
         let dataset = self.freeze(plan, &parts, &labelled.order_id, reporter)?;
         let mut models = Vec::new();
         let mut reports = Vec::new();
+        // Of the part of the test set that the KPI is about.
+        let mut slices = Vec::new();
         for member in 0..self.ground.file.model.members(plan.round) {
             let (name, digest) = self.train(plan, before, member, &dataset.0, reporter)?;
-            reports.push(workspace.evaluate(&name, &self.ground.test, self.ground.device.as_deref(), reporter)?);
+            let on = |frames: &str| workspace.evaluate(&name, frames, self.ground.device.as_deref(), reporter);
+            reports.push(on(&self.ground.test)?);
+            if let Some((slice, _)) = &self.ground.slice {
+                slices.push(on(slice)?);
+            }
             models.push((name, digest));
         }
         let work = plan.looking.plus(Work {
             trained: self.trains_on(plan.round, dataset.1),
             predicted: 0,
         });
+        let decisive = if self.ground.slice.is_some() { &slices } else { &reports };
+        let by_model: Vec<Option<f64>> = decisive.iter().map(|report| self.ground.kpi(report)).collect();
         let cost = Cost {
             labels_micros: labelled.price_micros,
             compute_micros: self.ground.prices.of(work)?.micros(),
@@ -262,11 +302,20 @@ impl<'g> Course<'g> {
             dataset: dataset.0.clone(),
             train_frames: dataset.1,
             models,
-            evaluations: reports.iter().map(|report| report.run_id.clone()).collect(),
-            kpi: mean(reports.iter().map(|report| self.ground.kpi(report))),
+            evaluations: reports
+                .iter()
+                .chain(&slices)
+                .map(|report| report.run_id.clone())
+                .collect(),
+            kpi: mean(by_model.iter().copied()),
             by_class: self.ground.by_class(&reports),
-            by_model: reports.iter().map(|report| self.ground.kpi(report)).collect(),
+            by_model,
+            classes_by_model: reports
+                .iter()
+                .map(|report| self.ground.by_class(std::slice::from_ref(report)))
+                .collect(),
             work,
+            currency: self.ground.currency(),
             cost,
             spent: before.last().map(|round| round.spent).unwrap_or_default().plus(cost),
         };
@@ -274,24 +323,36 @@ impl<'g> Course<'g> {
         Ok(Step::Done(Box::new(round)))
     }
 
+    /// Is what labels may cost less than a round's own budget for them?
+    fn is_less(&self, plan: &Plan, labels: Option<Money>) -> Result<bool, Error> {
+        let own = self.own_budget(plan)?;
+        Ok(plan.limited && labels.is_some_and(|labels| own.is_none_or(|own| labels < own)))
+    }
+
+    /// What the labels of one round may cost.
+    fn own_budget(&self, plan: &Plan) -> Result<Option<Money>, Error> {
+        match (&self.budget.labels, plan.round) {
+            (Some(text), 1..) => {
+                let currency = self.ground.currency();
+                Ok(Some(money(text, "round.labels", currency, &self.ground.path)?))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn choose(&self, plan: &Plan, before: &[Round], reporter: &dyn Reporter) -> Result<(), Error> {
         let (workspace, file) = (self.ground.workspace, &self.ground.file);
         let device = self.ground.device.as_deref();
         // Rounds of one course draw different lots; arms of one seed draw the same.
         let seed = self.seed.wrapping_mul(1_000_003).wrapping_add(u64::from(plan.round));
-        let lot = |from: String, budget: usize| MineOptions {
-            models: Vec::new(),
-            dropout: None,
-            from,
-            budget,
+        let by_lot = Mined {
             score: Score::Random,
-            aggregate: guideway_mine::scores::Aggregate::default(),
-            classes: Vec::new(),
-            per_class: false,
-            diversity: crate::mine::Diversity::TopN,
-            gap_s: None,
+            ..Mined::default()
+        };
+        let lot = |from: String, budget: usize| MineOptions {
             seed,
             out: plan.name.clone(),
+            ..mine_options(&by_lot, Vec::new(), &from, budget)
         };
         let Some(last) = before.last() else {
             workspace.mine(
@@ -301,24 +362,19 @@ impl<'g> Course<'g> {
             )?;
             return Ok(());
         };
-        let from = open(&self.ground.pool, before);
+        // Frames that were learnt from are known to the models, and what is like them is less wanted; those that were refused are nowhere.
+        let (from, new) = (open(&self.ground.pool, before), unrefused(&self.ground.pool, before));
         let options = match self.strategy {
             Strategy::Random(_) => lot(from, self.budget.frames),
-            Strategy::Mined(mined) => MineOptions {
-                models: if mined.score == Score::Random {
-                    Vec::new()
-                } else {
-                    last.models.iter().map(|(name, _)| name.clone()).collect()
-                },
-                dropout: mined.dropout,
-                score: mined.score,
-                aggregate: mined.aggregate,
-                classes: mined.classes.clone(),
-                per_class: mined.per_class,
-                diversity: mined.diversity,
-                gap_s: mined.gap_s,
-                ..lot(from, self.budget.frames)
-            },
+            Strategy::Mined(mined) => {
+                let from = if mined.score == Score::Random { from } else { new };
+                let models = last.models.iter().map(|(name, _)| name.clone()).collect();
+                MineOptions {
+                    seed,
+                    out: plan.name.clone(),
+                    ..mine_options(mined, models, &from, self.budget.frames)
+                }
+            }
             Strategy::ByHand(hand) => {
                 let classes = if hand.classes.is_empty() {
                     self.ground.classes()
@@ -332,8 +388,8 @@ impl<'g> Course<'g> {
             Strategy::Targeted(targeted) => {
                 let options = LikeOptions {
                     model: last.models.first().map(|(name, _)| name.clone()).unwrap_or_default(),
-                    like: LikeWhat::Sql(targeted.like.clone()),
-                    from,
+                    like: LikeWhat::Boxes(self.ground.objects(targeted)),
+                    from: new,
                     budget: self.budget.frames,
                     information: targeted.information,
                     regions: targeted.regions,
@@ -491,6 +547,11 @@ impl<'g> Course<'g> {
     }
 }
 
+/// Names what the labels of a round may cost.
+fn limit_id(plan: &Plan) -> String {
+    IdBuilder::new("run").text("order").text(&plan.run_id).finish()
+}
+
 /// The name of a round's run: what it made has the name alone.
 fn run_name(name: &str) -> String {
     format!("round {name}")
@@ -514,6 +575,38 @@ fn open(from: &str, before: &[Round]) -> String {
         "SELECT p.frame_id FROM (\n{from}\n) p WHERE p.frame_id NOT IN (SELECT s.frame_id FROM selections s WHERE {})",
         labelled_parts(before).join(" OR ")
     )
+}
+
+/// The pool without what the labelers refused.
+fn unrefused(from: &str, before: &[Round]) -> String {
+    format!(
+        "SELECT p.frame_id FROM (\n{from}\n) p WHERE p.frame_id NOT IN \
+         (SELECT s.frame_id FROM selections s JOIN answers a ON a.frame_id = s.frame_id WHERE a.refusal IS NOT NULL AND ({}))",
+        labelled_parts(before).join(" OR ")
+    )
+}
+
+/// What `guideway mine` is asked for.
+pub(super) fn mine_options(mined: &Mined, models: Vec<String>, from: &str, budget: usize) -> MineOptions {
+    let models = if mined.score == Score::Random {
+        Vec::new()
+    } else {
+        models
+    };
+    MineOptions {
+        models,
+        dropout: mined.dropout,
+        from: from.to_owned(),
+        budget,
+        score: mined.score,
+        aggregate: mined.aggregate,
+        classes: mined.classes.clone(),
+        per_class: mined.per_class,
+        diversity: mined.diversity,
+        gap_s: mined.gap_s,
+        seed: 0,
+        out: "next".to_owned(),
+    }
 }
 
 /// An amount as a decimal number without its currency.

@@ -36,7 +36,7 @@ pub struct LoopFile {
     pub labels: Labels,
     /// What is trained, and how.
     pub model: Model,
-    /// What the detector learnt long ago: the first round's models start from it.
+    /// What the detector learnt long ago: models start from it where others would from random weights.
     pub past: Option<Past>,
     /// How the next frames are chosen.
     #[serde(default)]
@@ -154,7 +154,7 @@ fn one() -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
-    /// Random weights.
+    /// What the first round's models start from: random weights, or those of the past.
     #[default]
     Scratch,
     /// The models of the round before.
@@ -257,6 +257,8 @@ impl Default for ByHand {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Past {
+    /// What its dataset and its models are called: those that call it alike share it. The loop's name and `-past` when not given.
+    pub name: Option<String>,
     /// Names of `[[record]]` sections with `ground_truth = true`: their frames, with their exact labels.
     pub record: Vec<String>,
     /// The detector's file, of the same network as `model.config`; one model is trained for each of the ensemble.
@@ -306,6 +308,8 @@ pub struct Kpi {
     pub metric: Metric,
     /// The mean over these classes; all when empty.
     pub classes: Vec<String>,
+    /// Only on these of the frames to test on: a slice that matters more than the rest. The metrics of single classes stay those on all frames.
+    pub on: Option<Frames>,
     /// Reached at this value; without it, it is only reported.
     pub at_least: Option<f64>,
 }
@@ -315,6 +319,7 @@ impl Default for Kpi {
         Self {
             metric: Metric::Ap50,
             classes: Vec::new(),
+            on: None,
             at_least: None,
         }
     }
@@ -399,6 +404,17 @@ impl LoopFile {
                     "name them apart",
                 );
             }
+            // Scenes come from world and seed alone: a test set of the same would be the pool again, under other names.
+            let twin = |other: &&Record| other.seed == record.seed && other.world == record.world;
+            if let Some(twin) = self.record[..index].iter().find(twin) {
+                return wrong(
+                    format!(
+                        "`{}` and `{}` are the same drives: one world, one seed",
+                        twin.name, record.name
+                    ),
+                    "give one of them another `seed`",
+                );
+            }
         }
         let none = Vec::new();
         for (part, names) in [
@@ -435,6 +451,18 @@ impl LoopFile {
                 "name a frozen dataset, recorded drives, or give a query that yields frame_id",
             );
         }
+        if let Some(name) = self.past.as_ref().and_then(|past| past.name.as_ref()) {
+            check_name(name, path)?;
+        }
+        if let Some(on) = &self.stop.kpi.on {
+            let elsewhere = on.record.iter().find(|name| !self.test.record.contains(name));
+            if self.test.dataset.is_some() || on.record.is_empty() == on.from.is_none() || elsewhere.is_some() {
+                return wrong(
+                    "`kpi.on` is no part of the frames to test on".to_owned(),
+                    "name some of the drives that `test.record` names, or give a query that yields frame_id; a dataset to test on has no parts here",
+                );
+            }
+        }
         let aside = |name: &&String| !self.record.iter().any(|r| r.name == **name && r.ground_truth);
         let past = self.past.iter().flat_map(|past| &past.record);
         if let Some(name) = self.test.record.iter().chain(past).find(aside) {
@@ -455,7 +483,8 @@ impl LoopFile {
                 "name recorded drives, or leave `past` out",
             );
         }
-        if self.model.start == Start::Previous && self.model.members(1) > self.model.ensemble {
+        let goes_on = self.model.start == Start::Previous || self.past.is_some();
+        if goes_on && self.model.members(1) > self.model.ensemble {
             return wrong(
                 "`model.later_ensemble` is larger than `model.ensemble`, and later models start from earlier ones"
                     .to_owned(),
@@ -466,6 +495,7 @@ impl LoopFile {
             ("pool", &self.pool.from),
             ("seed_set", &self.seed_set.from),
             ("test", &self.test.from),
+            ("kpi.on", self.stop.kpi.on.as_ref().map_or(&None, |on| &on.from)),
         ] {
             if from.as_ref().is_some_and(|from| !is_query(from)) {
                 return wrong(
@@ -506,7 +536,7 @@ impl Strategy {
     pub(crate) fn check(&self, models: u32, path: &Path) -> Result<(), Error> {
         if let Self::Mined(mined) = self
             && mined.score == Score::MutualInformation
-            && models * mined.dropout.map_or(1, |dropout| dropout.passes) < 2
+            && u64::from(models) * mined.dropout.map_or(1, |dropout| u64::from(dropout.passes)) < 2
         {
             return Err(ErrorKind::LoopFile {
                 path: path.to_owned(),

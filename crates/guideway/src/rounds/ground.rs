@@ -1,23 +1,25 @@
 //! What all rounds of a loop, and all arms of an experiment, stand on: recorded drives, the pool, the test set, labelers, detectors.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use guideway_core::{IdBuilder, Reporter};
+use guideway_core::{BBox, IdBuilder, Reporter};
 use guideway_label::Currency;
 use guideway_schema::GROUND_TRUTH_LABELER;
 use guideway_store::{Columns, Dataset};
-use guideway_train::DetectorConfig;
+use guideway_train::{DetectorConfig, DeviceChoice};
 use serde_json::json;
 
-use super::file::{LoopFile, Metric, money};
+use super::course::mine_options;
+use super::file::{Frames, LoopFile, Metric, RoundBudget, Strategy, Targeted, money};
 use super::ledger::Prices;
 use crate::dataset::{FreezeOptions, GroupBy, LOOKUP_FRAMES, ids};
 use crate::error::{Error, ErrorKind};
 use crate::evaluate::{ClassResult, EvalReport};
 use crate::ingest::IngestOptions;
 use crate::label::labelers;
-use crate::side_by_side::{PATIENCE, Quiet, side_by_side};
+use crate::predict::is_query;
+use crate::side_by_side::{PATIENCE, Quiet, cores, side_by_side};
 use crate::split::SplitSpec;
 use crate::train::TrainOptions;
 use crate::workspace::Workspace;
@@ -38,6 +40,13 @@ pub(crate) struct Ground<'w> {
     /// The frozen test set.
     pub(crate) test: String,
     pub(super) test_frames: u64,
+    /// The part of it that the KPI is about, where that is not all of it.
+    pub(super) slice: Option<(String, u64)>,
+    tested: Tested,
+    /// The objects of each query for something that frames are to be like.
+    objects: BTreeMap<String, Vec<(String, BBox)>>,
+    /// How many models are trained at once.
+    pub(crate) threads: usize,
     pub(super) labelers: Option<PathBuf>,
     pub(super) labelers_by_name: Vec<String>,
     currency: Currency,
@@ -96,30 +105,68 @@ impl<'w> Ground<'w> {
             }
         };
         let device_name = workspace.device(device)?.name();
+        // A graphics card's memory holds one training.
+        let threads = if workspace.device(device)? == DeviceChoice::Cpu {
+            cores()
+        } else {
+            1
+        };
 
         // Several models are trained at once, and write in turn.
         workspace.store().wait_for_writers(PATIENCE);
-        record(workspace, file, path, reporter)?;
-        let pool = frames_of(workspace, file, &file.pool.record, file.pool.from.as_deref())?;
+        let recorded = record(workspace, file, path, reporter)?;
+        let frames_of = |part: &str, records: &[String], from: Option<&str>| -> Result<String, Error> {
+            match from {
+                Some(sql) => workspace.pinned_frames(&format!("{}-{part}", file.name), sql),
+                None => Ok(frames_in_drives(&recorded, records)),
+            }
+        };
+        let pool = frames_of("pool", &file.pool.record, file.pool.from.as_deref())?;
         let seed_pool = if file.seed_set.record.is_empty() && file.seed_set.from.is_none() {
             pool.clone()
         } else {
-            frames_of(workspace, file, &file.seed_set.record, file.seed_set.from.as_deref())?
+            frames_of("seed-pool", &file.seed_set.record, file.seed_set.from.as_deref())?
         };
         let pool_frames = workspace.target(&[], &pool, reporter)?.frames.len() as u64;
-        let test = match &file.test.dataset {
-            Some(name) => name.clone(),
-            None => freeze_test(workspace, file, &first.1.model.classes, reporter)?,
+        let classes = &first.1.model.classes;
+        let test = if let Some(name) = &file.test.dataset {
+            name.clone()
+        } else {
+            let frames = frames_of("test-frames", &file.test.record, file.test.from.as_deref())?;
+            freeze_test(workspace, file, ("test", &frames, classes), reporter)?
         };
         let (dataset, rows) = workspace.dataset_split(&test)?;
+        let tested = Tested::look(workspace, &dataset, &rows)?;
+        let slice = match &file.stop.kpi.on {
+            None => None,
+            Some(on) => {
+                let all = frames_of("test-frames", &file.test.record, file.test.from.as_deref())?;
+                let part = frames_of("slice-frames", &on.record, on.from.as_deref())?;
+                let both = format!(
+                    "SELECT a.frame_id FROM (\n{all}\n) a WHERE a.frame_id IN (SELECT b.frame_id FROM (\n{part}\n) b)"
+                );
+                let name = freeze_test(workspace, file, ("slice", &both, classes), reporter)?;
+                let (dataset, rows) = workspace.dataset_split(&name)?;
+                Some((name, rows.len() as u64, Tested::look(workspace, &dataset, &rows)?))
+            }
+        };
+        let decisive = slice.as_ref().map_or(&tested, |(.., slice)| slice);
+        let wanted = if file.stop.kpi.classes.is_empty() {
+            classes
+        } else {
+            &file.stop.kpi.classes
+        };
+        decisive.check_classes(wanted, !file.stop.kpi.classes.is_empty(), path)?;
         for (part, from) in [("pool", &pool), ("seed_set", &seed_pool)] {
-            check_neutral(workspace, &dataset, &rows, (part, from), path)?;
+            tested.check_neutral(workspace, (part, from), path)?;
         }
         let past_models = match (&file.past, &past) {
             (Some(part), Some((config, _))) => {
-                let from = frames_of(workspace, file, &part.record, None)?;
-                check_neutral(workspace, &dataset, &rows, ("past", &from), path)?;
-                learn_past(workspace, file, (&from, config), device, reporter)?
+                let from = frames_of("past", &part.record, None)?;
+                tested.check_neutral(workspace, ("past", &from), path)?;
+                let name = part.name.clone().unwrap_or_else(|| format!("{}-past", file.name));
+                let device = (device, threads);
+                learn_past(workspace, file, (&name, &from, config), device, reporter)?
             }
             _ => Vec::new(),
         };
@@ -127,8 +174,8 @@ impl<'w> Ground<'w> {
         let what = json!({
             "seed": file.seed, "pool": file.pool, "seed_set": file.seed_set, "labels": file.labels, "test": test_hash,
             "model": [file.model.ensemble.to_string(), file.model.members(1).to_string(), json!(file.model.start).to_string()],
-            "past": [json!(file.past), json!(past.map(|(_, config)| config))], "detectors": [&first.1, &later.1], "compute": file.compute, "labelers": people.file(), "record": file.record,
-            "kpi": [json!(file.stop.kpi.metric), json!(file.stop.kpi.classes)], "device": device_name,
+            "past": [json!(file.past), json!(past.map(|(_, config)| config))], "detectors": [&first.1, &later.1], "recorded": recorded, "compute": file.compute, "labelers": people.file(), "record": file.record,
+            "kpi": [json!(file.stop.kpi.metric), json!(file.stop.kpi.classes), json!(file.stop.kpi.on)], "device": device_name,
         });
         Ok(Self {
             workspace,
@@ -140,6 +187,10 @@ impl<'w> Ground<'w> {
             own_drives: Vec::new(),
             test,
             test_frames: rows.len() as u64,
+            slice: slice.map(|(name, frames, _)| (name, frames)),
+            tested,
+            objects: BTreeMap::new(),
+            threads,
             labelers: labelers_path,
             labelers_by_name: people.file().labelers.iter().map(|one| one.name.clone()).collect(),
             currency,
@@ -158,9 +209,20 @@ impl<'w> Ground<'w> {
         }
         let every = (1.0 / part).round().max(1.0) as usize;
         let drives = self.workspace.counts(&format!(
-            "SELECT f.recording_id, count(*) FROM frames f WHERE f.frame_id IN (\n{}\n) GROUP BY f.recording_id ORDER BY f.recording_id",
+            "SELECT f.recording_id, count(*) FROM frames f WHERE f.frame_id IN (SELECT q.frame_id FROM (\n{}\n) q) GROUP BY f.recording_id ORDER BY f.recording_id",
             self.pool
         ))?;
+        if drives.len() < 2 * every {
+            return Err(ErrorKind::LoopFile {
+                path: self.path.clone(),
+                message: format!(
+                    "{} drives are too few to keep one of {every} of them aside",
+                    drives.len()
+                ),
+                hint: Some("take more drives into the pool, or leave `own_fold` out".to_owned()),
+            }
+            .into());
+        }
         self.own_drives = drives.into_iter().map(|(drive, _)| drive).step_by(every).collect();
         self.key = IdBuilder::new("own")
             .text(&self.key)
@@ -175,6 +237,79 @@ impl<'w> Ground<'w> {
 
     pub(crate) fn test_frames(&self) -> u64 {
         self.test_frames
+    }
+
+    /// Pictures that a model looks at in its tests.
+    pub(super) fn looks_at_tests(&self) -> u64 {
+        self.test_frames + self.slice.as_ref().map_or(0, |(_, frames)| *frames)
+    }
+
+    pub(crate) fn labelers_by_name(&self) -> &[String] {
+        &self.labelers_by_name
+    }
+
+    /// Refuses a strategy that makes no sense with this detector and these amounts, and finds what it looks for: before anything is paid.
+    pub(crate) fn prepare_strategy(
+        &mut self,
+        (strategy, budget): (&Strategy, &RoundBudget),
+        reporter: &dyn Reporter,
+    ) -> Result<(), Error> {
+        if let Some(text) = &budget.labels {
+            money(text, "round.labels", self.currency, &self.path)?;
+        }
+        let wrong = |message: String, hint: String| -> Result<(), Error> {
+            Err(ErrorKind::LoopFile {
+                path: self.path.clone(),
+                message,
+                hint: Some(hint),
+            }
+            .into())
+        };
+        let none = Vec::new();
+        let classes = match strategy {
+            Strategy::Mined(mined) => &mined.classes,
+            Strategy::ByHand(hand) => &hand.classes,
+            Strategy::Random(_) | Strategy::Targeted(_) => &none,
+        };
+        if let Some(class) = classes.iter().find(|class| !self.classes().contains(class)) {
+            return wrong(
+                format!("`strategy` names the class `{class}`, which the detector does not know"),
+                format!("its classes are {}", self.classes().join(", ")),
+            );
+        }
+        match strategy {
+            Strategy::Mined(mined) => {
+                // The models are not there yet.
+                let models = (0..self.file.fewest_models()).map(|member| member.to_string());
+                mine_options(mined, models.collect(), "pool", budget.frames).check()
+            }
+            Strategy::Targeted(targeted) => {
+                if targeted.regions == 0 || !is_query(&targeted.like) {
+                    return wrong(
+                        "`regions` is 0, or `like` is no query".to_owned(),
+                        "begin it with SELECT or WITH; it must yield frame_id, x_min, y_min, x_max and y_max"
+                            .to_owned(),
+                    );
+                }
+                let objects = self
+                    .workspace
+                    .pinned_objects(&self.file.name, &targeted.like, reporter)?;
+                let frames = format!(
+                    "SELECT frame_id FROM frames WHERE frame_id IN ({})",
+                    ids(objects.iter().map(|(frame, _)| frame.as_str()))
+                );
+                self.tested
+                    .check_neutral(self.workspace, ("like", &frames), &self.path)?;
+                self.objects.insert(targeted.like.clone(), objects);
+                Ok(())
+            }
+            Strategy::Random(_) | Strategy::ByHand(_) => Ok(()),
+        }
+    }
+
+    /// The objects that frames are to be like.
+    pub(super) fn objects(&self, targeted: &Targeted) -> Vec<(String, BBox)> {
+        self.objects.get(&targeted.like).cloned().unwrap_or_default()
     }
 
     pub(crate) fn device(&self) -> Option<&str> {
@@ -194,11 +329,21 @@ impl<'w> Ground<'w> {
 
     /// What the KPI is, in words.
     pub(crate) fn kpi_name(&self) -> String {
+        let slice = match &self.file.stop.kpi.on {
+            None => String::new(),
+            Some(Frames { from: Some(sql), .. }) => format!(" on the frames of {sql}"),
+            Some(on) => format!(" on {}", on.record.join(", ")),
+        };
         format!(
-            "{} of {}",
+            "{} of {}{slice}",
             self.file.stop.kpi.metric.name(),
             self.kpi_classes().join(", ")
         )
+    }
+
+    /// Is the KPI the mean over all classes on all frames?
+    pub(crate) fn kpi_is_all(&self) -> bool {
+        self.slice.is_none() && self.kpi_classes().len() == self.classes().len()
     }
 
     /// The KPI of one evaluation.
@@ -306,11 +451,10 @@ fn check_detectors(file: &LoopFile, path: &Path, first: &DetectorConfig, later: 
 fn learn_past(
     workspace: &Workspace,
     file: &LoopFile,
-    (from, config): (&str, &Path),
-    device: Option<&str>,
+    (name, from, config): (&str, &str, &Path),
+    (device, threads): (Option<&str>, usize),
     reporter: &dyn Reporter,
 ) -> Result<Vec<String>, Error> {
-    let name = format!("{}-past", file.name);
     let first = detector(config)?;
     let options = FreezeOptions {
         sql: from.to_owned(),
@@ -321,11 +465,11 @@ fn learn_past(
         min_area: file.labels.min_area,
         ..FreezeOptions::default()
     };
-    workspace.freeze(&name, &options, reporter)?;
+    workspace.freeze(name, &options, reporter)?;
     let members: Vec<u32> = (0..file.model.ensemble).collect();
-    side_by_side(&members, |member| {
+    side_by_side(&members, threads, |member| {
         let options = TrainOptions {
-            dataset: name.clone(),
+            dataset: name.to_owned(),
             name: Some(format!("{name}-m{member}")),
             train_split: "train".to_owned(),
             seed: Some(u64::from(*member)),
@@ -337,42 +481,85 @@ fn learn_past(
     })
 }
 
-/// What is tested on must be of other drives than what may be learnt from.
-fn check_neutral(
-    workspace: &Workspace,
-    dataset: &Dataset,
-    rows: &[u64],
-    (part, from): (&str, &str),
-    path: &Path,
-) -> Result<(), Error> {
-    let groups = workspace.counts(&format!(
-        "SELECT f.group_id, count(*) FROM frames f WHERE f.frame_id IN (SELECT q.frame_id FROM (\n{from}\n) q) GROUP BY f.group_id"
-    ))?;
-    let groups: BTreeSet<String> = groups.into_iter().map(|(group, _)| group).collect();
-    let mut shared = 0;
-    for rows in rows.chunks(LOOKUP_FRAMES) {
-        let samples = workspace.block_on(dataset.take(rows, Columns::WithoutMedia))?;
-        shared += samples
-            .iter()
-            .filter(|sample| groups.contains(&sample.group_id))
-            .count();
-    }
-    if shared == 0 {
-        return Ok(());
-    }
-    Err(ErrorKind::LoopFile {
-        path: path.to_owned(),
-        message: format!(
-            "{shared} of the {} frames to test on are of drives that `{part}` holds too",
-            rows.len()
-        ),
-        hint: Some("test on other drives: what was learnt from says nothing about how good a model is".to_owned()),
-    }
-    .into())
+/// What is known of the frames to test on.
+struct Tested {
+    frames: usize,
+    /// How many frames each group, which no split may separate, has.
+    groups: BTreeMap<String, u64>,
+    /// How many labels that count each class has.
+    labels: BTreeMap<String, u64>,
 }
 
-/// Records the drives that are missing, and reads them.
-fn record(workspace: &Workspace, file: &LoopFile, path: &Path, reporter: &dyn Reporter) -> Result<(), Error> {
+impl Tested {
+    fn look(workspace: &Workspace, dataset: &Dataset, rows: &[u64]) -> Result<Self, Error> {
+        let mut found = Self {
+            frames: rows.len(),
+            groups: BTreeMap::new(),
+            labels: BTreeMap::new(),
+        };
+        for rows in rows.chunks(LOOKUP_FRAMES) {
+            for sample in workspace.block_on(dataset.take(rows, Columns::WithoutMedia))? {
+                *found.groups.entry(sample.group_id).or_default() += 1;
+                for label in sample.labels.into_iter().filter(|label| !label.is_ignored) {
+                    *found.labels.entry(label.class).or_default() += 1;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// A class without labels has no metric: the KPI would silently be about the others. `named`: must each be there, or any of them?
+    fn check_classes(&self, classes: &[String], named: bool, path: &Path) -> Result<(), Error> {
+        let missing: Vec<&String> = classes
+            .iter()
+            .filter(|class| !self.labels.contains_key(*class))
+            .collect();
+        if missing.is_empty() || (!named && missing.len() < classes.len()) {
+            return Ok(());
+        }
+        Err(ErrorKind::LoopFile {
+            path: path.to_owned(),
+            message: format!(
+                "the {} frames that the KPI is measured on have no label of `{}` that counts",
+                self.frames, missing[0]
+            ),
+            hint: Some(
+                "test on more drives, lower `labels.min_area`, or leave the class out of `kpi.classes`; only ground truth counts there"
+                    .to_owned(),
+            ),
+        }
+        .into())
+    }
+
+    /// What is tested on must be of other drives than what may be learnt from.
+    fn check_neutral(&self, workspace: &Workspace, (part, from): (&str, &str), path: &Path) -> Result<(), Error> {
+        let groups = workspace.counts(&format!(
+            "SELECT f.group_id, count(*) FROM frames f WHERE f.frame_id IN (SELECT q.frame_id FROM (\n{from}\n) q) GROUP BY f.group_id"
+        ))?;
+        let shared: u64 = groups.iter().filter_map(|(group, _)| self.groups.get(group)).sum();
+        if shared == 0 {
+            return Ok(());
+        }
+        Err(ErrorKind::LoopFile {
+            path: path.to_owned(),
+            message: format!(
+                "{shared} of the {} frames to test on are of drives that `{part}` holds too",
+                self.frames
+            ),
+            hint: Some("test on other drives: what was learnt from says nothing about how good a model is".to_owned()),
+        }
+        .into())
+    }
+}
+
+/// Records the drives that are missing, and reads them: the recordings of each part, by id.
+fn record(
+    workspace: &Workspace,
+    file: &LoopFile,
+    path: &Path,
+    reporter: &dyn Reporter,
+) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let mut recorded = BTreeMap::new();
     for part in &file.record {
         let folder = fleet_dir(workspace, &part.name);
         let setup = WorldSetup::read(Some(&path.parent().unwrap_or(Path::new("")).join(&part.world)), None)?;
@@ -404,44 +591,37 @@ fn record(workspace: &Workspace, file: &LoopFile, path: &Path, reporter: &dyn Re
                 "remove the log: it is recorded again",
             ));
         }
+        recorded.insert(
+            part.name.clone(),
+            read.recordings.into_iter().map(|one| one.recording_id).collect(),
+        );
     }
-    Ok(())
+    Ok(recorded)
 }
 
 fn fleet_dir(workspace: &Workspace, name: &str) -> PathBuf {
     workspace.root().join("fleet").join(name)
 }
 
-/// A query for the camera frames of recorded drives, or the one given.
-fn frames_of(workspace: &Workspace, file: &LoopFile, records: &[String], from: Option<&str>) -> Result<String, Error> {
-    if let Some(sql) = from {
-        return Ok(sql.trim().trim_end_matches(';').to_owned());
-    }
-    let mut recordings = Vec::new();
-    for part in file.record.iter().filter(|part| records.contains(&part.name)) {
-        let folder = format!("{}/", guideway_core::uri::from_path(&fleet_dir(workspace, &part.name)));
-        let rows = workspace.recordings()?;
-        let mut found: Vec<_> = rows.into_iter().filter(|row| row.uri.starts_with(&folder)).collect();
-        // Logs of an earlier recording may lie there too.
-        found.sort_by(|a, b| a.uri.cmp(&b.uri));
-        recordings.extend(found.into_iter().map(|row| row.recording_id));
-    }
-    Ok(format!(
+/// A query for the camera frames of recorded drives.
+fn frames_in_drives(recorded: &BTreeMap<String, Vec<String>>, records: &[String]) -> String {
+    let drives = records.iter().filter_map(|name| recorded.get(name)).flatten();
+    format!(
         "SELECT frame_id FROM frames WHERE modality = 'camera' AND recording_id IN ({})",
-        ids(recordings.iter().map(String::as_str))
-    ))
+        ids(drives.map(String::as_str))
+    )
 }
 
-/// Freezes the frames to test on, with their ground truth.
+/// Freezes the frames to test on, or a part of them, with their ground truth.
 fn freeze_test(
     workspace: &Workspace,
     file: &LoopFile,
-    classes: &[String],
+    (part, frames, classes): (&str, &str, &[String]),
     reporter: &dyn Reporter,
 ) -> Result<String, Error> {
-    let name = format!("{}-test", file.name);
+    let name = format!("{}-{part}", file.name);
     let options = FreezeOptions {
-        sql: frames_of(workspace, file, &file.test.record, file.test.from.as_deref())?,
+        sql: frames.to_owned(),
         split: Some("test=1".parse::<SplitSpec>().unwrap_or_default()),
         group_by: GroupBy::Recording,
         seed: 0,

@@ -57,6 +57,16 @@ impl Cost {
         self.labels_micros.saturating_add(self.compute_micros)
     }
 
+    /// The labels.
+    pub fn labels(self, currency: Currency) -> Money {
+        Money::from_micros(self.labels_micros, currency)
+    }
+
+    /// Computing.
+    pub fn compute(self, currency: Currency) -> Money {
+        Money::from_micros(self.compute_micros, currency)
+    }
+
     /// Both together.
     pub fn total(self, currency: Currency) -> Money {
         Money::from_micros(self.total_micros(), currency)

@@ -5,12 +5,13 @@ mod course;
 mod file;
 mod ground;
 mod ledger;
+mod pinned;
 mod report;
 
 use std::path::{Path, PathBuf};
 
 use guideway_core::Reporter;
-use guideway_label::Money;
+use guideway_label::Currency;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::course::{Course, Names, OWN_SPLIT, Step};
@@ -53,16 +54,20 @@ pub struct Round {
     pub train_frames: u64,
     /// The models, and the digests of their weights.
     pub models: Vec<(String, String)>,
-    /// Their evaluations on the test set.
+    /// Their evaluations on the test set, and on the part of it that the KPI is about.
     pub evaluations: Vec<String>,
     /// The KPI: the mean over the models.
     pub kpi: Option<f64>,
-    /// Metric of each class, the mean over the models.
+    /// Metric of each class on the whole test set, the mean over the models.
     pub by_class: Vec<(String, Option<f64>)>,
-    /// Metric of each model: the mean over the KPI's classes.
+    /// The KPI of each model.
     pub by_model: Vec<Option<f64>>,
+    /// Metric of each class, for each model.
+    pub classes_by_model: Vec<Vec<(String, Option<f64>)>>,
     /// Images that models looked at.
     pub work: Work,
+    /// The currency of what it cost.
+    pub currency: Currency,
     /// What this round cost.
     pub cost: Cost,
     /// What the loop has cost up to here.
@@ -137,11 +142,12 @@ impl Workspace {
         each: &mut dyn FnMut(&Round),
     ) -> Result<LoopReport, Error> {
         let file = LoopFile::read(path)?;
-        let ground = Ground::prepare(self, &file, path, options.device.as_deref(), reporter)?;
+        let mut ground = Ground::prepare(self, &file, path, options.device.as_deref(), reporter)?;
         let budget = match &file.stop.cost {
             None => None,
             Some(text) => Some(file::money(text, "stop.cost", ground.currency(), path)?),
         };
+        ground.prepare_strategy((&file.strategy, &file.round), reporter)?;
         let course = Course::new(
             &ground,
             (&file.strategy, &file.round),
@@ -170,7 +176,6 @@ impl Workspace {
         };
         let cost = rounds.last().map(|round| round.spent).unwrap_or_default();
         let currency = ground.currency();
-        let text = |micros: i64| format!("{:.2}", Money::from_micros(micros, currency));
         let best = rounds.iter().fold(None, |best: Option<&Round>, round| match best {
             Some(most) if most.kpi >= round.kpi => best,
             _ => Some(round),
@@ -181,19 +186,20 @@ impl Workspace {
             goal: file.stop.kpi.at_least,
             ended,
             cost,
-            price: [cost.labels_micros, cost.compute_micros, cost.total_micros()].map(text),
+            price: [cost.labels(currency), cost.compute(currency), cost.total(currency)]
+                .map(|part| format!("{part:.2}")),
             currency: currency.code().to_owned(),
             best: best.and_then(|round| Some((round.round, best_model(round)?))),
             rounds,
             reports: Vec::new(),
         };
-        report.reports = self.write_loop_report(&file, &report, currency)?;
+        report.reports = self.write_loop_report(&file, &report, (currency, ground.labelers_by_name()))?;
         Ok(report)
     }
 
-    /// The folder of a loop's or an experiment's report.
-    pub(crate) fn report_dir(&self, name: &str) -> PathBuf {
-        self.root().join("reports").join(name)
+    /// The folder of a report: `kind` is `loops` or `experiments`.
+    pub(crate) fn report_dir(&self, kind: &str, name: &str) -> PathBuf {
+        self.root().join("reports").join(kind).join(name)
     }
 }
 

@@ -170,15 +170,16 @@ pub(crate) fn digits(value: Option<f64>) -> String {
 }
 
 impl Workspace {
-    /// Writes a loop's report into `reports/NAME`.
+    /// Writes a loop's report into `reports/loops/NAME`.
     pub(super) fn write_loop_report(
         &self,
         file: &LoopFile,
         report: &LoopReport,
-        currency: Currency,
+        (currency, labelers): (Currency, &[String]),
     ) -> Result<Vec<PathBuf>, Error> {
-        let dir = self.report_dir(&report.name);
-        let price = |micros: i64| format!("{:.2}", Money::from_micros(micros, currency));
+        let dir = self.report_dir("loops", &report.name);
+        // Exact: computing for a round may cost less than the smallest coin.
+        let price = |amount: Money| amount.to_string();
         let mut page = Page::new(format!("Loop {}", report.name));
         page.text(format!(
             "{} rounds with the strategy {}; it ended because {}. The KPI is the {} on the test set, the mean over {}{}.",
@@ -186,9 +187,10 @@ impl Workspace {
             file.strategy.name(),
             report.ended.in_words(),
             report.kpi,
-            match file.model.ensemble {
-                1 => "one model".to_owned(),
-                models => format!("{models} models"),
+            match (file.model.members(0), file.model.members(1)) {
+                (1, 1) => "one model".to_owned(),
+                (first, later) if first == later => format!("{first} models"),
+                (first, later) => format!("{first} models in round 0 and {later} later"),
             },
             report
                 .goal
@@ -197,7 +199,7 @@ impl Workspace {
         ));
         if let Some((round, model)) = &report.best {
             page.text(format!(
-                "The best round is {round}; the model to go on with is {model}."
+                "The best round is {round}, and the model to go on with {model}: the best on this test set, on which it was chosen."
             ));
         }
         let mut curve = Series {
@@ -206,12 +208,12 @@ impl Workspace {
             band: Vec::new(),
         };
         for round in &report.rounds {
-            let cost = Money::from_micros(round.spent.labels_micros, currency).to_f64();
+            let cost = round.spent.labels(currency).to_f64();
             curve.points.extend(round.kpi.map(|kpi| (cost, kpi)));
         }
         let mut series = vec![curve];
         if let (Some(goal), Some(first), Some(last)) = (report.goal, report.rounds.first(), report.rounds.last()) {
-            let at = |round: &Round| Money::from_micros(round.spent.labels_micros, currency).to_f64();
+            let at = |round: &Round| round.spent.labels(currency).to_f64();
             series.push(Series {
                 name: "goal".to_owned(),
                 points: vec![(at(first), goal), (at(last), goal)],
@@ -256,25 +258,30 @@ impl Workspace {
             .map(|round| {
                 vec![
                     round.round.to_string(),
-                    price(round.cost.labels_micros),
+                    price(round.cost.labels(currency)),
                     round.work.trained.to_string(),
                     round.work.predicted.to_string(),
-                    price(round.cost.compute_micros),
-                    price(round.spent.total_micros()),
+                    price(round.cost.compute(currency)),
+                    price(round.spent.total(currency)),
                 ]
             })
             .collect();
-        let [labels, compute, total] = &report.price;
+        let [labels, compute, total] = [
+            report.cost.labels(currency),
+            report.cost.compute(currency),
+            report.cost.total(currency),
+        ]
+        .map(price);
         let (trained, predicted) = report.rounds.iter().fold((0, 0), |sum, round| {
             (sum.0 + round.work.trained, sum.1 + round.work.predicted)
         });
         rows.push(vec![
             "all".to_owned(),
-            labels.clone(),
+            labels,
             trained.to_string(),
             predicted.to_string(),
-            compute.clone(),
-            total.clone(),
+            compute,
+            total,
         ]);
         page.table(
             &[
@@ -297,7 +304,7 @@ impl Workspace {
                     round.round, round.frames, round.refused
                 )
             });
-            page.pictures(self.pictures(&dir, &round.selection, &file.labels.classes)?);
+            page.pictures(self.pictures(&dir, &round.selection, (&file.labels.classes, labelers))?);
         }
         page.write(&dir)
     }
@@ -307,7 +314,7 @@ impl Workspace {
         &self,
         dir: &Path,
         selection: &str,
-        classes: &[String],
+        (classes, labelers): (&[String], &[String]),
     ) -> Result<Vec<(String, String)>, Error> {
         let rows: Vec<SelectionRow> = self.rows(&format!(
             "SELECT * FROM selections WHERE selection = {} AND rank < {PICTURES} ORDER BY rank",
@@ -315,7 +322,8 @@ impl Workspace {
         ))?;
         let frames = self.frames_by_id(rows.iter().map(|row| row.frame_id.as_str()))?;
         let labels: Vec<LabelRow> = self.rows(&format!(
-            "SELECT l.* FROM labels l WHERE l.source_uri LIKE 'run:%' AND l.frame_id IN ({}) ORDER BY l.label_id",
+            "SELECT l.* FROM labels l WHERE l.source_uri LIKE 'run:%' AND l.labeler IN ({}) AND l.frame_id IN ({}) ORDER BY l.label_id",
+            ids(labelers.iter().map(String::as_str)),
             ids(rows.iter().map(|row| row.frame_id.as_str()))
         ))?;
         let folder = dir.join("pictures");
@@ -326,9 +334,12 @@ impl Workspace {
             let Some(frame) = frames.get(&row.frame_id) else {
                 continue;
             };
-            let found = media.fetch(frame)?;
-            // A picture of another kind is not shown, and is no reason to have no report.
-            let Ok(image) = image::load_from_memory(&found.bytes) else {
+            // A picture of another kind, or whose log is gone by now, is not shown, and is no reason to have no report.
+            let Some(image) = media
+                .fetch(frame)
+                .ok()
+                .and_then(|found| image::load_from_memory(&found.bytes).ok())
+            else {
                 continue;
             };
             let scale = f64::from(PICTURE_WIDTH) / f64::from(image.width().max(1));
