@@ -23,6 +23,8 @@ use crate::workspace::{Workspace, quote};
 
 /// Regions of a frame that a targeted search looks at.
 const REGIONS: usize = 16;
+/// How much the picture around an object counts in it.
+const SCENE: f64 = 0.5;
 /// Resamples of the gate's comparison.
 const RESAMPLES: usize = 1000;
 
@@ -275,6 +277,7 @@ impl Workspace {
             budget,
             information: Information::default(),
             regions: REGIONS,
+            scene: SCENE,
             out: out.clone(),
         };
         let mined = self.mine_like(&options, device, reporter)?;

@@ -122,7 +122,7 @@ impl LinePlot {
         if self.series.len() > 1 || self.series.iter().any(|series| !series.name.is_empty()) {
             chart
                 .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
+                .position(self.free_corner((x_min, x_max), (y_min, y_max)))
                 .background_style(WHITE.mix(0.85))
                 .border_style(BLACK.mix(0.2))
                 .label_font(("sans-serif", 13))
@@ -130,6 +130,38 @@ impl LinePlot {
                 .map_err(text)?;
         }
         root.present().map_err(text)
+    }
+
+    /// The corner for the legend: where it covers least of the lines.
+    fn free_corner(&self, x: (f64, f64), y: (f64, f64)) -> SeriesLabelPosition {
+        let part = |value: f64, (low, high): (f64, f64)| (value - low) / (high - low);
+        // Points along the lines, as parts of the axes.
+        let mut along: Vec<(f64, f64)> = Vec::new();
+        for pair in self.series.iter().flat_map(|series| series.points.windows(2)) {
+            let steps = 20;
+            along.extend((0..=steps).map(|step| {
+                let t = f64::from(step) / f64::from(steps);
+                let between = |a: f64, b: f64| a + t * (b - a);
+                (
+                    part(between(pair[0].0, pair[1].0), x),
+                    part(between(pair[0].1, pair[1].1), y),
+                )
+            }));
+        }
+        let covered = |right: bool, upper: bool| {
+            let inside = along
+                .iter()
+                .filter(|(x, y)| if right { *x > 0.7 } else { *x < 0.3 } && if upper { *y > 0.7 } else { *y < 0.3 });
+            inside.count()
+        };
+        let corners = [
+            (SeriesLabelPosition::UpperRight, covered(true, true)),
+            (SeriesLabelPosition::LowerRight, covered(true, false)),
+            (SeriesLabelPosition::UpperLeft, covered(false, true)),
+            (SeriesLabelPosition::LowerLeft, covered(false, false)),
+        ];
+        let free = corners.into_iter().min_by_key(|(_, covered)| *covered);
+        free.map_or(SeriesLabelPosition::UpperRight, |(corner, _)| corner)
     }
 }
 

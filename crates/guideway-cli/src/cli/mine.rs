@@ -29,6 +29,10 @@ pub(crate) struct MineArgs {
     #[arg(long, default_value_t = 16, value_name = "N", requires = "like")]
     pub(crate) regions: usize,
 
+    /// How much of a likeness is that of the whole pictures, 0 to 1: what is wanted may be the night as well as the cyclist
+    #[arg(long, default_value_t = 0.5, value_name = "PART", requires = "like")]
+    pub(crate) scene: f64,
+
     /// How many frames to choose
     #[arg(long, value_name = "N")]
     pub(crate) budget: usize,

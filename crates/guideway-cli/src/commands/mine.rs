@@ -52,6 +52,7 @@ fn like(args: &MineArgs, sql: &str) -> Result<LikeOptions, Error> {
         budget: args.budget,
         information: args.information.into(),
         regions: args.regions,
+        scene: args.scene,
         out: args.out.clone(),
     })
 }

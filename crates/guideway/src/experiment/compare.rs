@@ -252,20 +252,13 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count as f64
 }
 
-/// Mean KPI of an arm by round, with the frames labelled by then, those of the first `without` rounds left out: only rounds that every seed has.
-pub(super) fn curve(courses: &[&CourseResult], without: usize) -> Vec<(f64, f64)> {
+/// Mean KPI of an arm by round, against the mean of something that the rounds up to it amount to: only rounds that every seed has.
+pub(super) fn curve(courses: &[&CourseResult], amount: impl Fn(&[Round]) -> f64) -> Vec<(f64, f64)> {
     let rounds = courses.iter().map(|course| course.rounds.len()).min().unwrap_or(0);
     let at = |round: usize| -> Option<(f64, f64)> {
         let kpis: Option<Vec<f64>> = courses.iter().map(|course| course.rounds[round].kpi).collect();
-        let frames = mean(courses.iter().map(|course| {
-            let labelled: u64 = course.rounds[..=round]
-                .iter()
-                .skip(without)
-                .map(|round| round.frames)
-                .sum();
-            labelled as f64
-        }));
-        Some((frames, mean(kpis?.into_iter())))
+        let x = mean(courses.iter().map(|course| amount(&course.rounds[..=round])));
+        Some((x, mean(kpis?.into_iter())))
     };
     (0..rounds).filter_map(at).collect()
 }
@@ -274,7 +267,15 @@ fn pool_shares(file: &ExperimentFile, ground: &Ground<'_>, courses: &[CourseResu
     let of_arm = |arm: &str| -> Vec<&CourseResult> { courses.iter().filter(|course| course.arm == arm).collect() };
     // A seed set of its own is no part of the pool.
     let from_pool = file.seed_set.record.is_empty() && file.seed_set.from.is_none();
-    let curve = |courses: &[&CourseResult]| curve(courses, usize::from(!from_pool));
+    let frames = |rounds: &[Round]| {
+        let labelled: u64 = rounds
+            .iter()
+            .skip(usize::from(!from_pool))
+            .map(|round| round.frames)
+            .sum();
+        labelled as f64
+    };
+    let curve = |courses: &[&CourseResult]| curve(courses, frames);
     let Some((all, full)) = curve(&of_arm(FULL)).last().copied().filter(|_| file.full_pool) else {
         return Vec::new();
     };

@@ -220,6 +220,8 @@ mod tests {
             let file = ExperimentFile::read(&path).unwrap();
             let named = [&file.model.config]
                 .into_iter()
+                .chain(&file.model.later)
+                .chain(file.past.iter().map(|past| &past.config))
                 .chain(file.record.iter().map(|record| &record.world));
             for name in named {
                 assert!(

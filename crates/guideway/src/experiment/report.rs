@@ -10,7 +10,7 @@ use super::{Comparison, CourseResult, ExperimentReport, FULL};
 use crate::atomic::write_atomic;
 use crate::error::Error;
 use crate::plot::{LinePlot, Series};
-use crate::rounds::{Ground, Page, digits};
+use crate::rounds::{Ground, Page, Round, digits};
 use crate::workspace::Workspace;
 
 /// `0.0123 (0.0100 to 0.0146)`.
@@ -192,7 +192,14 @@ impl Workspace {
     }
 }
 
-/// The KPI against the frames labelled: means and intervals over the seeds.
+/// What labels cost up to a round.
+fn paid(rounds: &[Round]) -> f64 {
+    rounds
+        .last()
+        .map_or(0.0, |round| round.spent.labels(round.currency).to_f64())
+}
+
+/// The KPI against the cost of labels: means and intervals over the seeds.
 fn plot(file: &ExperimentFile, report: &ExperimentReport) -> LinePlot {
     let of_arm =
         |arm: &str| -> Vec<&CourseResult> { report.courses.iter().filter(|course| course.arm == arm).collect() };
@@ -201,7 +208,7 @@ fn plot(file: &ExperimentFile, report: &ExperimentReport) -> LinePlot {
         .iter()
         .map(|arm| {
             let courses = of_arm(&arm.name);
-            let points = curve(&courses, 0);
+            let points = curve(&courses, paid);
             let band = points.iter().enumerate().filter_map(|(round, (x, _))| {
                 let kpis: Option<Vec<f64>> = courses.iter().map(|course| course.rounds[round].kpi).collect();
                 let interval = mean_interval(&kpis?, report.confidence)?;
@@ -224,7 +231,7 @@ fn plot(file: &ExperimentFile, report: &ExperimentReport) -> LinePlot {
         .flat_map(|line| &line.points)
         .map(|(x, _)| *x)
         .fold(f64::INFINITY, f64::min);
-    if let Some((_, full)) = curve(&of_arm(FULL), 0).get(1) {
+    if let Some((_, full)) = curve(&of_arm(FULL), paid).get(1) {
         series.push(Series {
             name: "the whole pool".to_owned(),
             points: vec![(from, *full), (widest, *full)],
@@ -233,7 +240,7 @@ fn plot(file: &ExperimentFile, report: &ExperimentReport) -> LinePlot {
     }
     LinePlot {
         title: format!("{}: {} on the neutral test set", report.name, report.kpi),
-        x_label: "frames labelled".to_owned(),
+        x_label: format!("labels paid, {}", report.currency),
         y_label: file.kpi.metric.name().to_owned(),
         y_range: None,
         series,

@@ -8,8 +8,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
 use guideway_core::{BBox, IdBuilder, Reporter, Warning};
-use guideway_mine::Points;
 use guideway_mine::targeted::{MOST_FRAMES_COMPARED, MutualInformation, RegionPool, Terms, select};
+use guideway_mine::{Points, unit_rows};
 use guideway_schema::SelectionRow;
 use guideway_store::{NodeKind, NodeRef};
 use guideway_train::{Detector, Inference, ProbabilityMap, ProbabilityMaps, Wanted};
@@ -78,6 +78,8 @@ pub struct LikeOptions {
     pub information: Information,
     /// Regions of a frame that are looked at: its strongest detections, however weak.
     pub regions: usize,
+    /// How much of a likeness is that of the whole pictures, 0 to 1: what is wanted may be the night as well as the cyclist.
+    pub scene: f64,
     /// Name of the selection.
     pub out: String,
 }
@@ -88,6 +90,8 @@ struct Regions {
     ids: Vec<String>,
     rows: Vec<f32>,
     offsets: Vec<u32>,
+    /// What each frame is like as a whole.
+    scenes: Vec<f32>,
     /// Class, by its number, and box of each.
     what: Vec<(u32, BBox)>,
 }
@@ -97,7 +101,9 @@ impl Workspace {
     ///
     /// Kothawade et al., "TALISMAN: Targeted Active Learning for Object Detection with Rare Classes and Slices using Submodular Mutual Information", ECCV
     /// 2022. An object is described by the features below the model's class outputs, averaged over its box on the level where it covers about two cells
-    /// across, less the mean of the pool's regions; a frame by those of its strongest detections. Memory holds four bytes for each channel, region and
+    /// across, less the mean of the pool's regions; a frame by those of its strongest detections. Beyond the paper, the pictures that objects are in count as well:
+    /// a likeness is `1 - scene` times the cosine of the objects and `scene` times that of the model's embeddings of the whole pictures, these also less the
+    /// pool's mean. Memory holds eight bytes for each channel, region and
     /// frame, 40 for each region, and four for each object and frame.
     pub fn mine_like(
         &self,
@@ -116,7 +122,19 @@ impl Workspace {
         let objects = self.objects(&options.like, reporter)?;
         let device = self.device(device)?;
         let target = self.target(&model.classes, &options.from, reporter)?;
-        let what = json!([options.budget, options.information, options.regions, options.out]);
+        if !(0.0..=1.0).contains(&options.scene) {
+            return Err(Error::usage(
+                format!("a part of {} for the scene", options.scene),
+                "give 0 (objects alone) to 1 (pictures alone)".to_owned(),
+            ));
+        }
+        let what = json!([
+            options.budget,
+            options.information,
+            options.regions,
+            options.scene,
+            options.out
+        ]);
         let mut id = IdBuilder::new("run")
             .text("mine-like")
             .text(&model.model_id)
@@ -146,17 +164,29 @@ impl Workspace {
         predict.score_threshold = 0.0;
         predict.max_detections = options.regions;
         detector.set_predict(predict)?;
-        let mut queries = self.describe_objects(&detector, &objects, reporter)?;
+        let (mut queries, mut around) = self.describe_objects(&detector, &objects, reporter)?;
         let known: BTreeSet<&str> = objects.iter().map(|(frame, _)| frame.as_str()).collect();
         let mut pool = self.regions(&detector, (options, &known), &target, reporter)?;
         let width = queries.len() / objects.len().max(1);
         centre(&mut pool.rows, &mut queries, width);
+        let breadth = around.len() / objects.len().max(1);
+        centre(&mut pool.scenes, &mut around, breadth);
+        let each_object: Vec<usize> = (0..objects.len()).collect();
+        let queries = joined((&queries, width), (&around, breadth), &each_object, options.scene)?;
+        let frame_of: Vec<usize> = pool
+            .offsets
+            .windows(2)
+            .enumerate()
+            .flat_map(|(frame, ends)| (ends[0]..ends[1]).map(move |_| frame))
+            .collect();
+        let rows = joined((&pool.rows, width), (&pool.scenes, breadth), &frame_of, options.scene)?;
+        let width = width + breadth;
         let labelled = self.labelled_rows(std::slice::from_ref(&model), &pool.ids)?;
         let terms = Terms {
             labelled: &labelled,
             ..Terms::new(options.information.with_usual_parameters(), options.budget)
         };
-        let regions = RegionPool::new(Points::new(&pool.rows, width)?, &pool.offsets)?;
+        let regions = RegionPool::new(Points::new(&rows, width)?, &pool.offsets)?;
         let picks = select(Points::new(&queries, width)?, &regions, &terms)?;
         // What is like none of the objects, or adds nothing to what is chosen, is not what was asked for.
         let picks: Vec<_> = picks
@@ -272,30 +302,31 @@ impl Workspace {
         Ok(boxes)
     }
 
-    /// The embeddings of the objects, row after row.
+    /// The embeddings of the objects, row after row, and of the pictures that they are in.
     fn describe_objects(
         &self,
         detector: &Detector,
         objects: &[(String, BBox)],
         reporter: &dyn Reporter,
-    ) -> Result<Vec<f32>, Error> {
+    ) -> Result<(Vec<f32>, Vec<f32>), Error> {
         let frames: BTreeSet<&str> = objects.iter().map(|(frame, _)| frame.as_str()).collect();
         let sql = format!(
             "SELECT frame_id FROM frames WHERE frame_id IN ({})",
             list(frames.iter().copied())
         );
         let target = self.target(&[], &sql, reporter)?;
-        let mut of: BTreeMap<String, Vec<f32>> = BTreeMap::new();
+        let mut of: BTreeMap<String, (Vec<f32>, Vec<f32>)> = BTreeMap::new();
         let mut boxes: BTreeMap<&str, Vec<BBox>> = BTreeMap::new();
         for (frame, bbox) in objects {
             boxes.entry(frame).or_default().push(*bbox);
         }
         self.look(detector, &target, reporter, &mut |said, maps| {
-            let mut rows = Vec::new();
+            let (mut rows, mut around) = (Vec::new(), Vec::new());
             for bbox in boxes.get(said.prediction.id.as_str()).into_iter().flatten() {
                 embed(maps, *bbox, &mut rows);
+                around.extend_from_slice(&said.embedding);
             }
-            of.insert(said.prediction.id.clone(), rows);
+            of.insert(said.prediction.id.clone(), (rows, around));
         })?;
         // The objects are sorted by frame, as the map is.
         let missing = objects.iter().find(|(frame, _)| !of.contains_key(frame));
@@ -306,7 +337,8 @@ impl Workspace {
                 "an object to look for is in a frame whose picture cannot be read",
             ));
         }
-        Ok(of.into_values().flatten().collect())
+        let (rows, around): (Vec<_>, Vec<_>) = of.into_values().unzip();
+        Ok((rows.concat(), around.concat()))
     }
 
     /// The strongest detections of every frame of the pool, with their embeddings. The frames of the objects themselves are no more of their like.
@@ -330,6 +362,7 @@ impl Workspace {
                 embed(maps, *bbox, &mut pool.rows);
                 pool.what.push((*class, *bbox));
             }
+            pool.scenes.extend_from_slice(&said.embedding);
             pool.ids.push(found.id.clone());
             pool.offsets.push(pool.what.len() as u32);
         })?;
@@ -347,7 +380,7 @@ impl Workspace {
         let wanted = Wanted {
             maps: true,
             features: true,
-            embedding: false,
+            embedding: true,
         };
         let looked = detector.predict(target.source.as_ref(), wanted, reporter, &mut |said| {
             self.interrupt().check()?;
@@ -401,6 +434,31 @@ fn embed(maps: &ProbabilityMaps, bbox: BBox, out: &mut Vec<f32>) {
     }
 }
 
+/// Rows of objects with those of the scenes that they are in (`scene_of` each), both scaled so that the cosine of two joined rows is `1 - scene` times that of
+/// the objects and `scene` times that of the scenes.
+fn joined(
+    (objects, width): (&[f32], usize),
+    (scenes, breadth): (&[f32], usize),
+    scene_of: &[usize],
+    scene: f64,
+) -> Result<Vec<f32>, Error> {
+    let (own, whole) = ((1.0 - scene).sqrt() as f32, scene.sqrt() as f32);
+    let (objects, scenes) = (
+        unit_rows(&Points::new(objects, width)?),
+        unit_rows(&Points::new(scenes, breadth)?),
+    );
+    let mut rows = Vec::with_capacity(scene_of.len() * (width + breadth));
+    for (object, at) in objects.chunks_exact(width.max(1)).zip(scene_of) {
+        rows.extend(object.iter().map(|value| value * own));
+        rows.extend(
+            scenes[at * breadth..(at + 1) * breadth]
+                .iter()
+                .map(|value| value * whole),
+        );
+    }
+    Ok(rows)
+}
+
 /// Takes the mean of the pool's regions from them and from the objects: what all regions share says nothing about likeness.
 fn centre(pool: &mut [f32], queries: &mut [f32], width: usize) {
     if width == 0 || pool.is_empty() {
@@ -427,6 +485,17 @@ fn corners(b: BBox) -> [f64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_scene_has_its_part_in_a_likeness() {
+        let (objects, scenes) = ([3.0, 0.0, 0.0, 2.0, 1.0, 0.0], [5.0, 0.0, 0.0, 7.0]);
+        // The first and the second object are in one picture, the third is in another.
+        let rows = joined((&objects, 2), (&scenes, 2), &[0, 0, 1], 0.25).unwrap();
+        let product = |a: usize, b: usize| -> f32 { (0..4).map(|at| rows[a * 4 + at] * rows[b * 4 + at]).sum() };
+        for (a, b, expected) in [(0, 0, 1.0), (0, 1, 0.25), (0, 2, 0.75), (1, 2, 0.0)] {
+            assert!((product(a, b) - expected).abs() < 1e-6, "{a} {b}: {}", product(a, b));
+        }
+    }
 
     fn maps() -> ProbabilityMaps {
         // One channel on two levels; each cell holds its number, the coarse ones negative.

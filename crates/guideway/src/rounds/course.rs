@@ -171,20 +171,11 @@ impl<'g> Course<'g> {
 
     /// Notes that a round's labels were ordered.
     fn begin(&self, plan: &Plan, labels: Option<Money>, started: i64) -> Result<(), Error> {
-        let record = RunRecord {
-            run_id: limit_id(plan),
-            kind: "order".to_owned(),
-            name: format!("order of {}", plan.name),
-            params: json!({ "labels_micros": labels.map(Money::micros) }),
-            status: "done".to_owned(),
-            code_version: clock::code_version(),
-            seed: None,
-            started_ns: started,
-            ended_ns: Some(clock::now_ns()),
-            machine: clock::machine(),
-        };
-        let workspace = self.ground.workspace;
-        Ok(workspace.block_on(workspace.store().note_run(&record))?)
+        let params = json!({ "labels_micros": labels.map(Money::micros) });
+        let name = format!("order of {}", plan.name);
+        self.ground
+            .workspace
+            .note(limit_id(plan), ("order", name), params, started)
     }
 
     /// Images that models look at to choose.
@@ -393,6 +384,7 @@ impl<'g> Course<'g> {
                     budget: self.budget.frames,
                     information: targeted.information,
                     regions: targeted.regions,
+                    scene: targeted.scene,
                     out: plan.name.clone(),
                 };
                 workspace.mine_like(&options, device, reporter)?;

@@ -219,6 +219,13 @@ pub struct Targeted {
     /// Regions of a frame that are looked at.
     #[serde(default = "regions")]
     pub regions: usize,
+    /// How much of a likeness is that of the whole pictures, 0 to 1.
+    #[serde(default = "scene")]
+    pub scene: f64,
+}
+
+fn scene() -> f64 {
+    0.5
 }
 
 fn regions() -> usize {

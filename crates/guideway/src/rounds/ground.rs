@@ -284,9 +284,9 @@ impl<'w> Ground<'w> {
                 mine_options(mined, models.collect(), "pool", budget.frames).check()
             }
             Strategy::Targeted(targeted) => {
-                if targeted.regions == 0 || !is_query(&targeted.like) {
+                if targeted.regions == 0 || !(0.0..=1.0).contains(&targeted.scene) || !is_query(&targeted.like) {
                     return wrong(
-                        "`regions` is 0, or `like` is no query".to_owned(),
+                        "`regions` is 0, `scene` not from 0 to 1, or `like` is no query".to_owned(),
                         "begin it with SELECT or WITH; it must yield frame_id, x_min, y_min, x_max and y_max"
                             .to_owned(),
                     );

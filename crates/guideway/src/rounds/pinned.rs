@@ -4,7 +4,7 @@
 use guideway_core::{BBox, IdBuilder, Reporter};
 use guideway_schema::SelectionRow;
 use guideway_store::{NodeKind, NodeRef, RunRecord};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock;
 use crate::error::{Error, ErrorKind};
@@ -69,11 +69,24 @@ impl Workspace {
         }
         let started = clock::now_ns();
         let objects = self.objects(&LikeWhat::Sql(sql.to_owned()), reporter)?;
+        let params = json!({ "query": sql, "objects": objects });
+        self.note(run_id, ("objects", format!("objects of {name}")), params, started)?;
+        Ok(objects)
+    }
+
+    /// Notes something that is to be the same when the loop is run again.
+    pub(super) fn note(
+        &self,
+        run_id: String,
+        (kind, name): (&str, String),
+        params: Value,
+        started: i64,
+    ) -> Result<(), Error> {
         let record = RunRecord {
             run_id,
-            kind: "objects".to_owned(),
-            name: format!("objects of {name}"),
-            params: json!({ "query": sql, "objects": objects }),
+            kind: kind.to_owned(),
+            name,
+            params,
             status: "done".to_owned(),
             code_version: clock::code_version(),
             seed: None,
@@ -81,7 +94,6 @@ impl Workspace {
             ended_ns: Some(clock::now_ns()),
             machine: clock::machine(),
         };
-        self.block_on(self.store().note_run(&record))?;
-        Ok(objects)
+        Ok(self.block_on(self.store().note_run(&record))?)
     }
 }
