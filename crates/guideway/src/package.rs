@@ -92,7 +92,7 @@ impl Workspace {
             record.digest,
         )];
         if let Some(run) = &run {
-            card.push(format!("| trained by | guideway {} |\n", run.code_version));
+            card.push(format!("| trained by | {} |\n", run.code_version));
         }
         let param = |key: &str| Some(run.as_ref()?.params[key].as_str()?.to_owned());
         let mut dataset_hash = None;
