@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guideway_core::{BBox, IdBuilder, Reporter};
-use guideway_eval::events::EventParams;
+use guideway_eval::events::{EventKind, EventParams};
 use guideway_mine::slices::SliceParams;
 use guideway_schema::EventRow;
 use guideway_store::{NodeKind, NodeRef, RunRecord, pick};
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::clock;
-use crate::dataset::{FreezeOptions, GroupBy, LOOKUP_FRAMES, frames_in, ids};
+use crate::dataset::{FreezeOptions, GroupBy, LOOKUP_FRAMES, ids};
 use crate::error::{Error, ErrorKind};
 use crate::evaluate::EvalDelta;
 use crate::mine::{Information, LikeOptions, LikeWhat, MineReport};
-use crate::predict::is_query;
+use crate::predict::{frames_in, is_query, samples_in};
 use crate::side_by_side::Quiet;
 use crate::slices::SliceOptions;
 use crate::split::SplitSpec;
@@ -112,7 +112,7 @@ pub struct Bug {
     pub slice: Option<String>,
     /// A query for the objects of the slice, with their `frame_id`: for `query`, `mine` and `freeze`.
     pub slice_query: Option<String>,
-    /// The frames of the test, frozen: on them the events must not happen again.
+    /// The frames of the test, frozen: to look at, and to evaluate on alone. Whether the events happen again is read from an evaluation on `on`.
     pub test: String,
     /// The part of the events that a model must do right.
     pub threshold: f64,
@@ -164,20 +164,16 @@ impl Workspace {
             group_by: GroupBy::Recording,
             ..FreezeOptions::default()
         };
-        // Whose labels they are does not matter: the test counts the events alone.
-        let frozen = match self.dataset(&test) {
+        // Whose labels they are does not matter: a check reads the events of evaluations on `on`.
+        let frozen = match self.block_on(self.store().find_dataset(&test))? {
             // Begun before. Its name stands for the events, and these for their frames.
-            Ok(frozen) => frozen,
-            Err(_) => self.freeze(&test, &freeze, &Quiet::new(reporter))?,
+            Some(info) => info.frames,
+            None => self.freeze(&test, &freeze, &Quiet::new(reporter))?.frames,
         };
-        if frozen.frames < frames.len() as u64 {
+        if frozen < frames.len() as u64 {
             return Err(Error::failed(
-                format!(
-                    "of the {} frames of the events, {} could be read",
-                    frames.len(),
-                    frozen.frames
-                ),
-                "`guideway log check` says which pictures are missing; or take only events in frames that are there",
+                format!("of the {} frames of the events, {frozen} could be read", frames.len()),
+                "bring the pictures back that the warning names, or take only events in frames that are there",
             ));
         }
         let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
@@ -247,21 +243,16 @@ impl Workspace {
     ) -> Result<MineReport, Error> {
         let started = clock::now_ns();
         let bug = self.bug(name)?;
-        // Also those that a killed run chose.
+        // Those of a killed run count too.
+        let own = format!("bug-{}-", &bug.bug_id[..12]);
         let mut before = self.counts(&format!(
-            "SELECT selection, count(*) FROM selections WHERE selection LIKE 'bug-{}-%' GROUP BY selection",
-            &bug.bug_id[..12]
+            "SELECT selection, count(*) FROM selections WHERE selection LIKE '{own}%' GROUP BY selection ORDER BY selection"
         ))?;
-        before.sort();
-        let out = format!("bug-{}-{}", &bug.bug_id[..12], before.len() + 1);
-        let chosen = ids(before
-            .iter()
-            .map(|(selection, _)| selection.as_str())
-            .chain([out.as_str()]));
+        let out = format!("{own}{}", before.len() + 1);
         let from = format!(
             "SELECT p.frame_id FROM (\n{}\n) p JOIN frames f ON f.frame_id = p.frame_id \
              WHERE f.group_id NOT IN (SELECT t.group_id FROM frames t WHERE t.frame_id IN (SELECT q.frame_id FROM ({}) q)) \
-             AND p.frame_id NOT IN (SELECT s.frame_id FROM selections s WHERE s.selection IN ({chosen}))",
+             AND p.frame_id NOT IN (SELECT s.frame_id FROM selections s WHERE s.selection LIKE '{own}%')",
             self.pool(from)?,
             frames_in(&bug.on)
         );
@@ -461,21 +452,16 @@ impl Workspace {
         reporter: &dyn Reporter,
     ) -> Result<Option<(String, String)>, Error> {
         // A false positive names a label that it touches, which is not wrong.
-        let wrong = events.iter().filter(|event| event.kind != FALSE_POSITIVE);
+        let wrong = events.iter().filter(|event| !is(event, EventKind::FalsePositive));
         let labels: BTreeSet<&str> = wrong.filter_map(|event| event.label_id.as_deref()).collect();
         if labels.is_empty() {
             return Ok(None);
         }
-        let (name, split) = on.split_once(':').unwrap_or((on, ""));
-        let condition = if split.is_empty() {
-            String::new()
-        } else {
-            format!("WHERE split = {}", quote(split))
-        };
         let objects = format!(
             "SELECT frame_id, recording_id, label['label_id'] AS label_id, label['class'] AS class, label['truncation'] AS truncation, \
              label['occlusion'] AS occlusion, label['x_max'] - label['x_min'] AS width_px, label['y_max'] - label['y_min'] AS height_px \
-             FROM (SELECT frame_id, recording_id, unnest(labels) AS label FROM datasets.\"{name}\" {condition}) u WHERE NOT label['is_ignored']"
+             FROM (SELECT frame_id, recording_id, unnest(labels) AS label FROM {}) u WHERE NOT label['is_ignored']",
+            samples_in(on)
         );
         let sql = format!(
             "SELECT l.class, l.width_px, l.height_px, l.truncation, l.occlusion, l.recording_id, e.label_id IS NOT NULL AS event FROM \
@@ -506,12 +492,13 @@ impl Workspace {
     }
 }
 
-/// The kind of event that names a label which is not wrong.
-const FALSE_POSITIVE: &str = "false_positive";
+fn is(event: &EventRow, kind: EventKind) -> bool {
+    event.kind == kind.name()
+}
 
 /// Where an event is in the picture: the object's box, or the one that was predicted where nothing is.
 fn place(event: &EventRow) -> Option<BBox> {
-    let label = bbox(&event.label_box).filter(|_| event.kind != FALSE_POSITIVE);
+    let label = bbox(&event.label_box).filter(|_| !is(event, EventKind::FalsePositive));
     label.or_else(|| bbox(&event.predicted_box))
 }
 
@@ -524,13 +511,13 @@ fn bbox(corners: &[f64]) -> Option<BBox> {
 
 /// Did what was wrong not happen again? `again` holds all events of the new evaluation in the frame.
 fn is_right(event: &EventRow, again: &[EventRow]) -> bool {
-    if event.kind == FALSE_POSITIVE {
+    if is(event, EventKind::FalsePositive) {
         let Some(place) = bbox(&event.predicted_box) else {
             return false;
         };
         return !again.iter().any(|new| {
             // A miss has the box of a prediction that was too unsure.
-            new.kind != MISS
+            !is(new, EventKind::Miss)
                 && new.predicted_class == event.predicted_class
                 && bbox(&new.predicted_box).is_some_and(|found| found.iou(place) >= EventParams::default().iou)
         });
@@ -538,11 +525,8 @@ fn is_right(event: &EventRow, again: &[EventRow]) -> bool {
     event.label_id.is_some()
         && !again
             .iter()
-            .any(|new| new.kind != FALSE_POSITIVE && new.label_id == event.label_id)
+            .any(|new| !is(new, EventKind::FalsePositive) && new.label_id == event.label_id)
 }
-
-/// An object that was not found.
-const MISS: &str = "miss";
 
 /// A metric that is lower beyond doubt, in words.
 fn loss(delta: &EvalDelta) -> Option<String> {

@@ -593,17 +593,6 @@ impl Workspace {
     }
 }
 
-/// A query for the frames of a dataset or of one of its splits.
-pub(crate) fn frames_in(on: &str) -> String {
-    match on.split_once(':') {
-        Some((name, split)) => format!(
-            "SELECT frame_id, recording_id FROM datasets.\"{name}\" WHERE split = {}",
-            quote(split)
-        ),
-        None => format!("SELECT frame_id, recording_id FROM datasets.\"{on}\""),
-    }
-}
-
 /// A dataset as a node of the lineage.
 pub(crate) fn dataset_node(info: &DatasetInfo) -> NodeRef {
     NodeRef::new(NodeKind::Dataset, info.dataset_id.clone())

@@ -283,3 +283,16 @@ fn frames_of_batch(batch: Result<RecordBatch, Error>) -> Result<Vec<(Box<str>, S
         .map(|row| (frames.value(row).into(), recordings.value(row).to_owned()))
         .collect())
 }
+
+/// The samples of a dataset or of one of its splits (`night-v1:val`), as a table of a query.
+pub(crate) fn samples_in(on: &str) -> String {
+    match on.split_once(':') {
+        Some((name, split)) => format!("(SELECT * FROM datasets.\"{name}\" WHERE split = {})", quote(split)),
+        None => format!("datasets.\"{on}\""),
+    }
+}
+
+/// A query for the frames of a dataset or of one of its splits.
+pub(crate) fn frames_in(on: &str) -> String {
+    format!("SELECT frame_id, recording_id FROM {}", samples_in(on))
+}

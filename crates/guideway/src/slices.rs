@@ -10,7 +10,6 @@ use arrow_schema::{ArrowError, DataType};
 use guideway_core::{IdBuilder, Reporter, Warning};
 use guideway_mine::slices::{Column, Outcome, Slice, SliceParams, Table, Values, discover, regions};
 use guideway_mine::{Points, unit_rows};
-use guideway_schema::SelectionRow;
 use guideway_store::NodeRef;
 use guideway_train::Wanted;
 use serde::Serialize;
@@ -19,6 +18,7 @@ use serde_json::json;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Stopped;
+use crate::mine::unscored;
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 
@@ -269,25 +269,27 @@ impl Workspace {
         let rows = unit_rows(&Points::new(&rows, width)?);
         let count = options.regions.min(ids.len());
         let found = regions(&Points::new(&rows, width)?, count, 0)?;
-        let of_frame: BTreeMap<String, u32> = ids.into_iter().zip(found.assignment).collect();
+        let of_frame: BTreeMap<String, (String, u32)> = ids
+            .into_iter()
+            .zip(found.assignment)
+            .map(|(id, region)| {
+                let drive = target.frames.recording(&id).unwrap_or_default().to_owned();
+                (id, (drive, region))
+            })
+            .collect();
         let run_id = IdBuilder::new("run")
             .text("regions")
             .text(&model.digest)
             .text(&target.key)
             .int(count as i64)
             .finish();
-        let drives = of_frame
-            .keys()
-            .map(|id| target.frames.recording(id).unwrap_or_default().to_owned())
-            .collect();
         let of_row = frames
             .iter()
-            .map(|frame| of_frame.get(frame.as_ref()?).copied())
+            .map(|frame| Some(of_frame.get(frame.as_ref()?)?.1))
             .collect();
         Ok(Placed {
             of_row,
             of_frame,
-            drives,
             run_id,
             inputs: vec![target.node.clone(), model_node(&model)],
         })
@@ -298,25 +300,15 @@ impl Workspace {
         let selection = region_name(options, region);
         let run_id: String = IdBuilder::new("run").text(&placed.run_id).text(&selection).finish();
         self.check_name(&selection, &run_id)?;
-        let inside = placed
-            .of_frame
-            .iter()
-            .zip(&placed.drives)
-            .filter(|((_, of), _)| **of == region);
-        let rows = inside.enumerate().map(|(rank, ((frame, _), drive))| SelectionRow {
-            selection: selection.clone(),
-            run_id: run_id.clone(),
-            frame_id: frame.clone(),
-            recording_id: drive.clone(),
-            rank: rank as i64,
-            score: 0.0,
-            class: None,
-            reason: None,
-        });
-        let rows: Vec<SelectionRow> = rows.collect();
+        let inside = placed.of_frame.iter().filter(|(_, (_, of))| *of == region);
+        let rows = unscored(
+            &selection,
+            &run_id,
+            inside.map(|(frame, (drive, _))| (frame.as_str(), drive.as_str())),
+        );
         let params =
             json!({ "region": region, "regions": options.regions, "model": options.model, "selected": rows.len() });
-        self.keep_selection(rows, placed.inputs.clone(), params, 0, started)?;
+        self.keep_selection("slices", rows, placed.inputs.clone(), params, 0, started)?;
         Ok(())
     }
 }
@@ -328,10 +320,8 @@ const REGION: &str = "embedding_region";
 struct Placed {
     /// The region of each row of the query.
     of_row: Vec<Option<u32>>,
-    /// The region of each frame.
-    of_frame: BTreeMap<String, u32>,
-    /// Their recordings, in the same order.
-    drives: Vec<String>,
+    /// The recording and the region of each frame.
+    of_frame: BTreeMap<String, (String, u32)>,
     run_id: String,
     inputs: Vec<NodeRef>,
 }

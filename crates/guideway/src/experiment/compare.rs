@@ -122,10 +122,9 @@ pub(super) fn compare(file: &ExperimentFile, ground: &Ground<'_>, courses: Vec<C
     let of_arm = |arm: &str| -> Vec<&CourseResult> { courses.iter().filter(|course| course.arm == arm).collect() };
     let baseline = of_arm(&file.baseline);
     let classes = ground.classes();
-    let mut names: Vec<&str> = file.arm.iter().map(|arm| arm.name.as_str()).collect();
-    if file.full_pool {
-        names.push(FULL);
-    }
+    // Courses come arm after arm.
+    let mut names: Vec<&str> = courses.iter().map(|course| course.arm.as_str()).collect();
+    names.dedup();
     let confidence = file.confidence;
     let paid = |courses: &[&CourseResult]| mean(courses.iter().map(|course| labels(course)));
     let arms = names.iter().map(|arm| {

@@ -72,7 +72,13 @@ impl Workspace {
         each: &(dyn Fn(&str, u64, &Round) + Sync),
     ) -> Result<ExperimentReport, Error> {
         let file = ExperimentFile::read(path)?;
-        let mut ground = Ground::prepare(self, &file.as_loop(), path, options.device.as_deref(), reporter)?;
+        let ways: Vec<_> = file
+            .arm
+            .iter()
+            .map(|arm| (&arm.strategy, arm.round.as_ref().unwrap_or(&file.round)))
+            .collect();
+        let shared = file.as_loop();
+        let mut ground = Ground::prepare(self, (&shared, path), &ways, options.device.as_deref(), reporter)?;
         ground.keep_own(file.own_fold)?;
         let mut arms = file.arm.clone();
         if file.full_pool {
@@ -84,9 +90,6 @@ impl Workspace {
                     labels: None,
                 }),
             });
-        }
-        for arm in &arms {
-            ground.prepare_strategy((&arm.strategy, arm.round.as_ref().unwrap_or(&file.round)), reporter)?;
         }
         // What all arms of a seed share is done first, in the name of one of them.
         let Some(first) = arms.first() else {

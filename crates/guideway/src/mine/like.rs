@@ -8,8 +8,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
 use guideway_core::{BBox, IdBuilder, Reporter, Warning};
+use guideway_mine::Points;
 use guideway_mine::targeted::{MOST_FRAMES_COMPARED, MutualInformation, RegionPool, Terms, select};
-use guideway_mine::{Points, unit_rows};
 use guideway_schema::SelectionRow;
 use guideway_store::{NodeKind, NodeRef};
 use guideway_train::{Detector, Inference, ProbabilityMap, ProbabilityMaps, Wanted};
@@ -90,6 +90,8 @@ struct Regions {
     ids: Vec<String>,
     rows: Vec<f32>,
     offsets: Vec<u32>,
+    /// The frame of each, by its number.
+    frame_of: Vec<u32>,
     /// What each frame is like as a whole.
     scenes: Vec<f32>,
     /// Class, by its number, and box of each.
@@ -103,8 +105,8 @@ impl Workspace {
     /// 2022. An object is described by the features below the model's class outputs, averaged over its box on the level where it covers about two cells
     /// across, less the mean of the pool's regions; a frame by those of its strongest detections. Beyond the paper, the pictures that objects are in count as well:
     /// a likeness is `1 - scene` times the cosine of the objects and `scene` times that of the model's embeddings of the whole pictures, these also less the
-    /// pool's mean. Memory holds eight bytes for each channel, region and
-    /// frame, 40 for each region, and four for each object and frame.
+    /// pool's mean. Memory holds at most eight bytes for each channel, region and frame, four for each dimension of that embedding and region, 44 for each region,
+    /// and four for each object and frame.
     pub fn mine_like(
         &self,
         options: &LikeOptions,
@@ -118,16 +120,16 @@ impl Workspace {
                 "such as --budget 300 --regions 16 --out more-of-these".to_owned(),
             ));
         }
-        let model = self.model_record(&options.model)?;
-        let objects = self.objects(&options.like, reporter)?;
-        let device = self.device(device)?;
-        let target = self.target(&model.classes, &options.from, reporter)?;
         if !(0.0..=1.0).contains(&options.scene) {
             return Err(Error::usage(
                 format!("a part of {} for the scene", options.scene),
                 "give 0 (objects alone) to 1 (pictures alone)".to_owned(),
             ));
         }
+        let model = self.model_record(&options.model)?;
+        let objects = self.objects(&options.like, reporter)?;
+        let device = self.device(device)?;
+        let target = self.target(&model.classes, &options.from, reporter)?;
         let what = json!([
             options.budget,
             options.information,
@@ -171,15 +173,13 @@ impl Workspace {
         centre(&mut pool.rows, &mut queries, width);
         let breadth = around.len() / objects.len().max(1);
         centre(&mut pool.scenes, &mut around, breadth);
-        let each_object: Vec<usize> = (0..objects.len()).collect();
-        let queries = joined((&queries, width), (&around, breadth), &each_object, options.scene)?;
-        let frame_of: Vec<usize> = pool
-            .offsets
-            .windows(2)
-            .enumerate()
-            .flat_map(|(frame, ends)| (ends[0]..ends[1]).map(move |_| frame))
-            .collect();
-        let rows = joined((&pool.rows, width), (&pool.scenes, breadth), &frame_of, options.scene)?;
+        let queries = joined((&queries, width), (&around, breadth), 0..objects.len(), options.scene);
+        let rows = joined(
+            (&std::mem::take(&mut pool.rows), width),
+            (&pool.scenes, breadth),
+            pool.frame_of.iter().map(|frame| *frame as usize),
+            options.scene,
+        );
         let width = width + breadth;
         let labelled = self.labelled_rows(std::slice::from_ref(&model), &pool.ids)?;
         let terms = Terms {
@@ -231,7 +231,7 @@ impl Workspace {
         if let LikeWhat::Sql(sql) = &options.like {
             inputs.push(NodeRef::new(NodeKind::Query, sql.clone()));
         }
-        let created = self.keep_selection(rows, inputs, params, 0, started)?;
+        let created = self.keep_selection("mine", rows, inputs, params, 0, started)?;
         self.selection_report(&options.out, run_id, created)
     }
 
@@ -361,6 +361,7 @@ impl Workspace {
             for (bbox, class) in found.boxes.iter().zip(&found.classes).take(options.regions) {
                 embed(maps, *bbox, &mut pool.rows);
                 pool.what.push((*class, *bbox));
+                pool.frame_of.push(pool.ids.len() as u32);
             }
             pool.scenes.extend_from_slice(&said.embedding);
             pool.ids.push(found.id.clone());
@@ -434,29 +435,25 @@ fn embed(maps: &ProbabilityMaps, bbox: BBox, out: &mut Vec<f32>) {
     }
 }
 
-/// Rows of objects with those of the scenes that they are in (`scene_of` each), both scaled so that the cosine of two joined rows is `1 - scene` times that of
-/// the objects and `scene` times that of the scenes.
+/// Rows of objects, each with that of the scene that it is in (`scene_of`), scaled so that the cosine of two joined rows is `1 - scene` times that of the
+/// objects and `scene` times that of the scenes.
 fn joined(
     (objects, width): (&[f32], usize),
     (scenes, breadth): (&[f32], usize),
-    scene_of: &[usize],
+    scene_of: impl ExactSizeIterator<Item = usize>,
     scene: f64,
-) -> Result<Vec<f32>, Error> {
-    let (own, whole) = ((1.0 - scene).sqrt() as f32, scene.sqrt() as f32);
-    let (objects, scenes) = (
-        unit_rows(&Points::new(objects, width)?),
-        unit_rows(&Points::new(scenes, breadth)?),
-    );
+) -> Vec<f32> {
     let mut rows = Vec::with_capacity(scene_of.len() * (width + breadth));
+    let mut push = |row: &[f32], part: f64| {
+        let length = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+        let scale = if length > 0.0 { part.sqrt() / length } else { 0.0 };
+        rows.extend(row.iter().map(|v| (f64::from(*v) * scale) as f32));
+    };
     for (object, at) in objects.chunks_exact(width.max(1)).zip(scene_of) {
-        rows.extend(object.iter().map(|value| value * own));
-        rows.extend(
-            scenes[at * breadth..(at + 1) * breadth]
-                .iter()
-                .map(|value| value * whole),
-        );
+        push(object, 1.0 - scene);
+        push(&scenes[at * breadth..(at + 1) * breadth], scene);
     }
-    Ok(rows)
+    rows
 }
 
 /// Takes the mean of the pool's regions from them and from the objects: what all regions share says nothing about likeness.
@@ -490,7 +487,7 @@ mod tests {
     fn the_scene_has_its_part_in_a_likeness() {
         let (objects, scenes) = ([3.0, 0.0, 0.0, 2.0, 1.0, 0.0], [5.0, 0.0, 0.0, 7.0]);
         // The first and the second object are in one picture, the third is in another.
-        let rows = joined((&objects, 2), (&scenes, 2), &[0, 0, 1], 0.25).unwrap();
+        let rows = joined((&objects, 2), (&scenes, 2), [0, 0, 1].into_iter(), 0.25);
         let product = |a: usize, b: usize| -> f32 { (0..4).map(|at| rows[a * 4 + at] * rows[b * 4 + at]).sum() };
         for (a, b, expected) in [(0, 0, 1.0), (0, 1, 0.25), (0, 2, 0.75), (1, 2, 0.0)] {
             assert!((product(a, b) - expected).abs() < 1e-6, "{a} {b}: {}", product(a, b));

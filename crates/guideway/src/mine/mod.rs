@@ -22,10 +22,10 @@ pub use self::like::{Information, LikeOptions, LikeWhat};
 pub use self::score::Score;
 use self::score::{Found, Scored, Scorer};
 use crate::clock;
-use crate::dataset::{LOOKUP_FRAMES, frames_in};
+use crate::dataset::LOOKUP_FRAMES;
 use crate::error::{Error, ErrorKind};
 use crate::interrupt::Stopped;
-use crate::predict::Target;
+use crate::predict::{Target, frames_in};
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 
@@ -185,6 +185,23 @@ struct Scanned {
     rows: Vec<f32>,
 }
 
+/// The rows of a selection in which no frame is better than another: frames and their recordings, in order.
+pub(crate) fn unscored<'f>(
+    selection: &str,
+    run_id: &str,
+    frames: impl Iterator<Item = (&'f str, &'f str)>,
+) -> Vec<SelectionRow> {
+    let row = |(rank, (frame, recording)): (usize, (&str, &str))| SelectionRow {
+        selection: selection.to_owned(),
+        run_id: run_id.to_owned(),
+        frame_id: frame.to_owned(),
+        recording_id: recording.to_owned(),
+        rank: rank as i64,
+        ..SelectionRow::default()
+    };
+    frames.enumerate().map(row).collect()
+}
+
 impl Workspace {
     /// Chooses frames to be labelled next, and keeps them as rows of the table `selections`.
     ///
@@ -278,13 +295,15 @@ impl Workspace {
         });
         let mut inputs = vec![target.node.clone()];
         inputs.extend(models.iter().map(model_node));
-        let created = self.keep_selection(rows, inputs, params, options.seed, started)?;
+        let created = self.keep_selection("mine", rows, inputs, params, options.seed, started)?;
         self.selection_report(&options.out, run_id, created)
     }
 
     /// Writes a selection, all of whose rows name it and its run; not again when it is there. Was it written just now?
+    /// `kind` says what made it.
     pub(crate) fn keep_selection(
         &self,
+        kind: &str,
         rows: Vec<SelectionRow>,
         mut inputs: Vec<NodeRef>,
         params: Value,
@@ -303,11 +322,11 @@ impl Workspace {
             return Ok(false);
         }
         self.block_on(transaction.push(rows.into()))?;
-        let mut operation = clock::operation("mine", &self.settings().user, started).params(params.clone());
+        let mut operation = clock::operation(kind, &self.settings().user, started).params(params.clone());
         operation.inputs = inputs;
         transaction.put_run(RunRecord {
             run_id,
-            kind: "mine".to_owned(),
+            kind: kind.to_owned(),
             name: selection,
             params,
             status: "done".to_owned(),

@@ -89,7 +89,7 @@ impl Workspace {
             "drives": drives.len(), "drives_swiped": swiped, "looked_at": looked_at, "selected": rows.len(),
         });
         let selected = rows.len() as u64;
-        self.keep_selection(rows, vec![target.node.clone()], params, seed, started)?;
+        self.keep_selection("by-hand", rows, vec![target.node.clone()], params, seed, started)?;
         Ok(selected)
     }
 }

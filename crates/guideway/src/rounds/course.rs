@@ -148,7 +148,7 @@ impl<'g> Course<'g> {
             },
             limited: budget.is_some(),
         };
-        let room = match self.begun(&plan)? {
+        let room = match self.ordered(&plan)? {
             Some(room) => room,
             None => self.room(&plan, before, budget)?,
         };
@@ -160,9 +160,9 @@ impl<'g> Course<'g> {
     }
 
     /// What labels of a round that was begun and cut short may cost: as much as when they were ordered, whatever `stop` says by now.
-    fn begun(&self, plan: &Plan) -> Result<Option<Room>, Error> {
+    fn ordered(&self, plan: &Plan) -> Result<Option<Room>, Error> {
         let store = self.ground.workspace.store();
-        let record = self.ground.workspace.block_on(store.find_run(&limit_id(plan)))?;
+        let record = self.ground.workspace.block_on(store.find_run(&order_note(plan)))?;
         Ok(record.map(|record| match record.params["labels_micros"].as_i64() {
             Some(micros) => Room::Labels(Money::from_micros(micros, self.ground.currency())),
             None => Room::Unlimited,
@@ -170,12 +170,12 @@ impl<'g> Course<'g> {
     }
 
     /// Notes that a round's labels were ordered.
-    fn begin(&self, plan: &Plan, labels: Option<Money>, started: i64) -> Result<(), Error> {
+    fn note_order(&self, plan: &Plan, labels: Option<Money>, started: i64) -> Result<(), Error> {
         let params = json!({ "labels_micros": labels.map(Money::micros) });
         let name = format!("order of {}", plan.name);
         self.ground
             .workspace
-            .note(limit_id(plan), ("order", name), params, started)
+            .note(order_note(plan), ("order", name), params, started)
     }
 
     /// Images that models look at to choose.
@@ -255,7 +255,7 @@ impl<'g> Course<'g> {
             }
             Err(err) => return Err(err),
         };
-        self.begin(plan, labels, started)?;
+        self.note_order(plan, labels, started)?;
         let mut parts = labelled_parts(before);
         parts.push(part(&plan.name, labelled.reached));
         let parts = parts.join(" OR ");
@@ -540,7 +540,7 @@ impl<'g> Course<'g> {
 }
 
 /// Names what the labels of a round may cost.
-fn limit_id(plan: &Plan) -> String {
+fn order_note(plan: &Plan) -> String {
     IdBuilder::new("run").text("order").text(&plan.run_id).finish()
 }
 

@@ -8,6 +8,7 @@ use guideway_mine::scores::Aggregate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::course::mine_options;
 use crate::error::{Error, ErrorKind};
 use crate::mine::{Diversity, Dropout, Information, Score};
 use crate::predict::is_query;
@@ -555,19 +556,34 @@ impl Strategy {
             }
             .into());
         }
-        let Self::ByHand(hand) = self else { return Ok(()) };
         let part = |value: f64| value > 0.0 && value <= 1.0;
         let time = |value: f64| (0.0..=1e6).contains(&value);
-        let message = if !part(hand.min_height) || !part(hand.min_visible) {
-            "`min_height` and `min_visible` are above 0 and at most 1"
-        } else if !time(hand.look_every_s) || !time(hand.skip_s) {
-            "`look_every_s` and `skip_s` are 0 and more seconds"
-        } else {
-            return Ok(());
+        let message = match self {
+            Self::Mined(mined) => {
+                // The models are not there yet.
+                let models = (0..models).map(|member| member.to_string()).collect();
+                match mine_options(mined, models, "pool", 1).check() {
+                    Ok(()) => return Ok(()),
+                    Err(err) => err.to_string(),
+                }
+            }
+            Self::ByHand(hand) if !part(hand.min_height) || !part(hand.min_visible) => {
+                "`min_height` and `min_visible` are above 0 and at most 1".to_owned()
+            }
+            Self::ByHand(hand) if !time(hand.look_every_s) || !time(hand.skip_s) => {
+                "`look_every_s` and `skip_s` are 0 and more seconds".to_owned()
+            }
+            Self::Targeted(targeted) if targeted.regions == 0 || !(0.0..=1.0).contains(&targeted.scene) => {
+                "`regions` is 1 and more, and `scene` from 0 to 1".to_owned()
+            }
+            Self::Targeted(targeted) if !is_query(&targeted.like) => {
+                "`like` is no query that yields frame_id, x_min, y_min, x_max and y_max".to_owned()
+            }
+            _ => return Ok(()),
         };
         Err(ErrorKind::LoopFile {
             path: path.to_owned(),
-            message: message.to_owned(),
+            message,
             hint: Some("correct it in `strategy`".to_owned()),
         }
         .into())

@@ -10,7 +10,6 @@ use guideway_store::{Columns, Dataset};
 use guideway_train::{DetectorConfig, DeviceChoice};
 use serde_json::json;
 
-use super::course::mine_options;
 use super::file::{Frames, LoopFile, Metric, RoundBudget, Strategy, Targeted, money};
 use super::ledger::Prices;
 use crate::dataset::{FreezeOptions, GroupBy, LOOKUP_FRAMES, ids};
@@ -18,7 +17,6 @@ use crate::error::{Error, ErrorKind};
 use crate::evaluate::{ClassResult, EvalReport};
 use crate::ingest::IngestOptions;
 use crate::label::labelers;
-use crate::predict::is_query;
 use crate::side_by_side::{PATIENCE, Quiet, cores, side_by_side};
 use crate::split::SplitSpec;
 use crate::train::TrainOptions;
@@ -39,7 +37,6 @@ pub(crate) struct Ground<'w> {
     pub(crate) own_drives: Vec<String>,
     /// The frozen test set.
     pub(crate) test: String,
-    pub(super) test_frames: u64,
     /// The part of it that the KPI is about, where that is not all of it.
     pub(super) slice: Option<(String, u64)>,
     tested: Tested,
@@ -61,11 +58,12 @@ pub(crate) struct Ground<'w> {
 }
 
 impl<'w> Ground<'w> {
-    /// Checks the files, records and reads drives, and freezes the test set; what is there already is not made again.
+    /// Checks the files, records and reads drives, freezes the test set, and finds the objects that `strategies` look for; what is there already is not
+    /// made again.
     pub(crate) fn prepare(
         workspace: &'w Workspace,
-        file: &LoopFile,
-        path: &Path,
+        (file, path): (&LoopFile, &Path),
+        strategies: &[(&Strategy, &RoundBudget)],
         device: Option<&str>,
         reporter: &dyn Reporter,
     ) -> Result<Self, Error> {
@@ -87,14 +85,19 @@ impl<'w> Ground<'w> {
                 path,
             )?,
         };
-        if let Some(text) = &file.round.labels {
-            money(text, "round.labels", currency, path)?;
+        for (_, budget) in strategies {
+            if let Some(text) = &budget.labels {
+                money(text, "round.labels", currency, path)?;
+            }
         }
         let first = near(&file.model.config);
         let later = file.model.later.as_deref().map_or_else(|| first.clone(), near);
         let first = (first.clone(), detector(&first)?);
         let later = (later.clone(), detector(&later)?);
         check_detectors(file, path, &first.1, &later.1)?;
+        for (strategy, _) in strategies {
+            check_classes(strategy, &first.1.model.classes, path)?;
+        }
         let past = match &file.past {
             None => None,
             Some(past) => {
@@ -160,6 +163,19 @@ impl<'w> Ground<'w> {
         for (part, from) in [("pool", &pool), ("seed_set", &seed_pool)] {
             tested.check_neutral(workspace, (part, from), path)?;
         }
+        let mut objects = BTreeMap::new();
+        for (strategy, _) in strategies {
+            let Strategy::Targeted(targeted) = strategy else {
+                continue;
+            };
+            let found = workspace.pinned_objects(&file.name, &targeted.like, reporter)?;
+            let frames = format!(
+                "SELECT frame_id FROM frames WHERE frame_id IN ({})",
+                ids(found.iter().map(|(frame, _)| frame.as_str()))
+            );
+            tested.check_neutral(workspace, ("like", &frames), path)?;
+            objects.insert(targeted.like.clone(), found);
+        }
         let past_models = match (&file.past, &past) {
             (Some(part), Some((config, _))) => {
                 let from = frames_of("past", &part.record, None)?;
@@ -186,10 +202,9 @@ impl<'w> Ground<'w> {
             seed_pool,
             own_drives: Vec::new(),
             test,
-            test_frames: rows.len() as u64,
             slice: slice.map(|(name, frames, _)| (name, frames)),
             tested,
-            objects: BTreeMap::new(),
+            objects,
             threads,
             labelers: labelers_path,
             labelers_by_name: people.file().labelers.iter().map(|one| one.name.clone()).collect(),
@@ -236,75 +251,16 @@ impl<'w> Ground<'w> {
     }
 
     pub(crate) fn test_frames(&self) -> u64 {
-        self.test_frames
+        self.tested.frames as u64
     }
 
     /// Pictures that a model looks at in its tests.
     pub(super) fn looks_at_tests(&self) -> u64 {
-        self.test_frames + self.slice.as_ref().map_or(0, |(_, frames)| *frames)
+        self.test_frames() + self.slice.as_ref().map_or(0, |(_, frames)| *frames)
     }
 
     pub(crate) fn labelers_by_name(&self) -> &[String] {
         &self.labelers_by_name
-    }
-
-    /// Refuses a strategy that makes no sense with this detector and these amounts, and finds what it looks for: before anything is paid.
-    pub(crate) fn prepare_strategy(
-        &mut self,
-        (strategy, budget): (&Strategy, &RoundBudget),
-        reporter: &dyn Reporter,
-    ) -> Result<(), Error> {
-        if let Some(text) = &budget.labels {
-            money(text, "round.labels", self.currency, &self.path)?;
-        }
-        let wrong = |message: String, hint: String| -> Result<(), Error> {
-            Err(ErrorKind::LoopFile {
-                path: self.path.clone(),
-                message,
-                hint: Some(hint),
-            }
-            .into())
-        };
-        let none = Vec::new();
-        let classes = match strategy {
-            Strategy::Mined(mined) => &mined.classes,
-            Strategy::ByHand(hand) => &hand.classes,
-            Strategy::Random(_) | Strategy::Targeted(_) => &none,
-        };
-        if let Some(class) = classes.iter().find(|class| !self.classes().contains(class)) {
-            return wrong(
-                format!("`strategy` names the class `{class}`, which the detector does not know"),
-                format!("its classes are {}", self.classes().join(", ")),
-            );
-        }
-        match strategy {
-            Strategy::Mined(mined) => {
-                // The models are not there yet.
-                let models = (0..self.file.fewest_models()).map(|member| member.to_string());
-                mine_options(mined, models.collect(), "pool", budget.frames).check()
-            }
-            Strategy::Targeted(targeted) => {
-                if targeted.regions == 0 || !(0.0..=1.0).contains(&targeted.scene) || !is_query(&targeted.like) {
-                    return wrong(
-                        "`regions` is 0, `scene` not from 0 to 1, or `like` is no query".to_owned(),
-                        "begin it with SELECT or WITH; it must yield frame_id, x_min, y_min, x_max and y_max"
-                            .to_owned(),
-                    );
-                }
-                let objects = self
-                    .workspace
-                    .pinned_objects(&self.file.name, &targeted.like, reporter)?;
-                let frames = format!(
-                    "SELECT frame_id FROM frames WHERE frame_id IN ({})",
-                    ids(objects.iter().map(|(frame, _)| frame.as_str()))
-                );
-                self.tested
-                    .check_neutral(self.workspace, ("like", &frames), &self.path)?;
-                self.objects.insert(targeted.like.clone(), objects);
-                Ok(())
-            }
-            Strategy::Random(_) | Strategy::ByHand(_) => Ok(()),
-        }
     }
 
     /// The objects that frames are to be like.
@@ -445,6 +401,24 @@ fn check_detectors(file: &LoopFile, path: &Path, first: &DetectorConfig, later: 
         );
     }
     Ok(())
+}
+
+/// What is looked for must be something that the detector knows.
+fn check_classes(strategy: &Strategy, known: &[String], path: &Path) -> Result<(), Error> {
+    let classes: &[String] = match strategy {
+        Strategy::Mined(mined) => &mined.classes,
+        Strategy::ByHand(hand) => &hand.classes,
+        Strategy::Random(_) | Strategy::Targeted(_) => &[],
+    };
+    match classes.iter().find(|class| !known.contains(class)) {
+        None => Ok(()),
+        Some(class) => Err(ErrorKind::LoopFile {
+            path: path.to_owned(),
+            message: format!("`strategy` names the class `{class}`, which the detector does not know"),
+            hint: Some(format!("its classes are {}", known.join(", "))),
+        }
+        .into()),
+    }
 }
 
 /// Trains what the loop begins with, one model for each of the ensemble, on exact labels. Their names.

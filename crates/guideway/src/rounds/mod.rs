@@ -142,12 +142,12 @@ impl Workspace {
         each: &mut dyn FnMut(&Round),
     ) -> Result<LoopReport, Error> {
         let file = LoopFile::read(path)?;
-        let mut ground = Ground::prepare(self, &file, path, options.device.as_deref(), reporter)?;
+        let ways = [(&file.strategy, &file.round)];
+        let ground = Ground::prepare(self, (&file, path), &ways, options.device.as_deref(), reporter)?;
         let budget = match &file.stop.cost {
             None => None,
             Some(text) => Some(file::money(text, "stop.cost", ground.currency(), path)?),
         };
-        ground.prepare_strategy((&file.strategy, &file.round), reporter)?;
         let course = Course::new(
             &ground,
             (&file.strategy, &file.round),

@@ -2,13 +2,12 @@
 //! pool in every round.
 
 use guideway_core::{BBox, IdBuilder, Reporter};
-use guideway_schema::SelectionRow;
 use guideway_store::{NodeKind, NodeRef, RunRecord};
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::error::{Error, ErrorKind};
-use crate::mine::LikeWhat;
+use crate::mine::{LikeWhat, unscored};
 use crate::workspace::{Workspace, quote};
 
 impl Workspace {
@@ -24,20 +23,8 @@ impl Workspace {
         let frames = self.frame_list(&format!(
             "SELECT DISTINCT f.frame_id, f.recording_id FROM frames f WHERE f.frame_id IN (SELECT q.frame_id FROM (\n{inner}\n) q)"
         ))?;
-        let rows: Vec<SelectionRow> = frames
-            .sorted()
-            .enumerate()
-            .map(|(rank, id)| SelectionRow {
-                selection: name.to_owned(),
-                run_id: run_id.clone(),
-                frame_id: id.to_owned(),
-                recording_id: frames.recording(id).unwrap_or_default().to_owned(),
-                rank: rank as i64,
-                score: 0.0,
-                class: None,
-                reason: None,
-            })
-            .collect();
+        let frames = frames.sorted().map(|id| (id, frames.recording(id).unwrap_or_default()));
+        let rows = unscored(name, &run_id, frames);
         if rows.is_empty() {
             return Err(ErrorKind::NothingSelected {
                 message: format!("the query for {name} yields no frames"),
@@ -47,7 +34,7 @@ impl Workspace {
         }
         let inputs = vec![NodeRef::new(NodeKind::Query, sql.to_owned())];
         let params = json!({ "query": sql, "selected": rows.len() });
-        self.keep_selection(rows, inputs, params, 0, started)?;
+        self.keep_selection("pin", rows, inputs, params, 0, started)?;
         Ok(pinned)
     }
 
