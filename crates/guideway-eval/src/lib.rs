@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`coco`] | average precision and recall for boxes and masks, equal to pycocotools; curves, tables, confusion matrix; COCO files |
 //! | [`events`] | every mistake as an event that names its image, label and detection |
+//! | [`mistakes`] | mistakes over time: one for what is wrong in many frames in a row; rates by the hour and by the kilometre |
 //! | [`bootstrap`] | intervals over recordings, for one run and for the difference of two |
 //! | [`arms`] | comparing the arms of an experiment over seeds: paired differences, ratios, many tests, learning curves |
 //! | [`stats`] | intervals for proportions and rates; Student's t distribution |
@@ -16,6 +17,7 @@ pub mod bootstrap;
 pub mod coco;
 mod error;
 pub mod events;
+pub mod mistakes;
 pub mod stats;
 
 pub use error::{EvalError, Side};

@@ -5,6 +5,7 @@ mod arms;
 mod bootstrap;
 mod files;
 mod generate;
+mod mistakes;
 mod properties;
 mod reference;
 mod tables;
