@@ -161,6 +161,30 @@ pub enum EvalError {
         /// File.
         file: String,
     },
+    /// A line of a KITTI label or result file that cannot be read.
+    #[error("{problem}, in line {line} of {file}")]
+    KittiLine {
+        /// What is wrong, with the column where it is one.
+        problem: String,
+        /// Line, from 1.
+        line: usize,
+        /// File.
+        file: String,
+    },
+    /// KITTI results of a frame that has no labels.
+    #[error("there are no labels in {labels} for {results}")]
+    KittiLabelsMissing {
+        /// The result file.
+        results: String,
+        /// The folder of labels.
+        labels: String,
+    },
+    /// A folder without KITTI result files.
+    #[error("there are no .txt files in {folder}")]
+    KittiNoFiles {
+        /// Folder.
+        folder: String,
+    },
     /// A file that cannot be read from disk.
     #[error("cannot read {}", path.display())]
     Io {
@@ -197,6 +221,15 @@ impl Hint for EvalError {
             Self::Mask { .. } => "masks are polygons, or run lengths with `size` [height, width]",
             Self::UnknownImages { .. } => {
                 "check that both files are of the same split, and that image ids are the same type of number or text"
+            }
+            Self::KittiLine { .. } => {
+                "labels have 15 columns (type truncated occluded alpha left top right bottom height width length x y z rotation_y), results have the score as 16th"
+            }
+            Self::KittiLabelsMissing { .. } => {
+                "name the labels of the same split; files of a frame have the same name on both sides"
+            }
+            Self::KittiNoFiles { .. } => {
+                "name the folder with one result file per frame (empty where nothing was found), or the one that holds it as `data`"
             }
             Self::Io { source, .. } => return for_io(source),
         };

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`coco`] | average precision and recall for boxes and masks, equal to pycocotools; curves, tables, confusion matrix; COCO files |
+//! | [`kitti`] | the KITTI object benchmark: average precision in 2D, BEV and 3D, and with orientation; its folders |
 //! | [`events`] | every mistake as an event that names its image, label and detection |
 //! | [`mistakes`] | mistakes over time: one for what is wrong in many frames in a row; rates by the hour and by the kilometre |
 //! | [`bootstrap`] | intervals over recordings, for one run and for the difference of two |
@@ -18,6 +19,7 @@ pub mod coco;
 mod error;
 pub mod events;
 pub mod mistakes;
+pub mod kitti;
 pub mod stats;
 
 pub use error::{EvalError, Side};

@@ -6,6 +6,7 @@ mod bootstrap;
 mod files;
 mod generate;
 mod mistakes;
+mod kitti;
 mod properties;
 mod reference;
 mod tables;
