@@ -7,8 +7,9 @@
 //!   found. A result file without labels is an error; labels without a result file are left out, with a warning that counts them.
 //! - Any name may stand before `.txt`. Frames are in the order of their names.
 //!
-//! A line that the kit would read wrongly without a word is an error that names file, line and column: one of too few or too many columns, or a number that is none
-//! (or is NaN or infinite). Boxes without a proper size, odd truncations and occlusions are evaluated, and counted as warnings.
+//! A line that the kit would read wrongly without a word is an error that names file, line and column: one of too few or too many columns,
+//! or with a number that is none (or is NaN or infinite). Boxes without a proper size, odd truncations and occlusions are evaluated, and
+//! counted as warnings.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -126,7 +127,7 @@ pub fn read(gt: &Path, dt: &Path, reporter: &dyn Reporter) -> Result<KittiData, 
             code: code.to_owned(),
             message: count.message.to_owned(),
             location: count.first,
-            count: count.count,
+            count: count.times,
         });
     }
     Ok(data)

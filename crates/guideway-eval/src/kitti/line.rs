@@ -40,7 +40,7 @@ pub(super) struct Counts(pub(super) BTreeMap<&'static str, Count>);
 pub(super) struct Count {
     pub(super) message: &'static str,
     pub(super) first: String,
-    pub(super) count: u64,
+    pub(super) times: u64,
 }
 
 impl Counts {
@@ -50,16 +50,16 @@ impl Counts {
             .or_insert_with(|| Count {
                 message,
                 first: first(),
-                count: 0,
+                times: 0,
             })
-            .count += 1;
+            .times += 1;
     }
 
     /// Adds those of a later file.
     pub(super) fn merge(&mut self, later: Self) {
         for (code, more) in later.0 {
             match self.0.get_mut(code) {
-                Some(count) => count.count += more.count,
+                Some(count) => count.times += more.times,
                 None => drop(self.0.insert(code, more)),
             }
         }
@@ -233,7 +233,7 @@ fn warn<R: Row>(object: &Object, values: &[f64; 16], occlusion: i32, counts: &mu
     if !unknown && object.dimensions.iter().any(|side| *side <= 0.0) {
         counts.add(
             "no-size",
-            "a height, width or length that is not positive: the box overlaps nothing in space",
+            "a height, width or length that is not positive: the box matches little or nothing in space",
             &place,
         );
     }

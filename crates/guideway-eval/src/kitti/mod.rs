@@ -61,9 +61,10 @@
 //!
 //! # Odd input
 //!
-//! Numbers that are not finite are refused, in columns and in files. Boxes that are inside out or flat overlap nothing; as detections
+//! Numbers that are not finite are refused, in rows and in files. Boxes that are inside out or flat overlap nothing; as detections
 //! they are false positives. A length and a width that are both negative, as KITTI writes for "unknown", are the same rectangle as without
-//! the signs (there too); one alone makes it flat. A sample where no detection is left, neither true nor false, is 0/0: NaN, as in the kit, and null in JSON.
+//! the signs (in the kit too); one alone makes it flat. A sample where no detection is left, neither true nor false, is 0/0: NaN, as in
+//! the kit, and null in JSON.
 //!
 //! [`files`] reads the folders of the development kit.
 

@@ -36,14 +36,14 @@ pub(super) struct Pairs {
     /// Where the pairs of each label begin, and where the last ones end.
     starts: Vec<usize>,
     /// Detection and overlap, in the order of labels, then detections.
-    pairs: Vec<(u32, f64)>,
+    overlapping: Vec<(u32, f64)>,
     /// Is the detection in a `DontCare` area?
     pub(super) swallowed: Vec<bool>,
 }
 
 impl Pairs {
     pub(super) fn of(&self, label: usize) -> &[(u32, f64)] {
-        &self.pairs[self.starts[label]..self.starts[label + 1]]
+        &self.overlapping[self.starts[label]..self.starts[label + 1]]
     }
 }
 
@@ -196,13 +196,13 @@ pub(super) fn frame_case<'a>(
             let overlaps = overlaps(shape, &own, wanted);
             for kind in (0..KINDS).filter(|kind| wanted[*kind]) {
                 if overlaps[kind] > least[kind] {
-                    case.pairs[kind].pairs.push((d as u32, overlaps[kind]));
+                    case.pairs[kind].overlapping.push((d as u32, overlaps[kind]));
                 }
             }
         }
         for (pairs, wanted) in case.pairs.iter_mut().zip(wanted) {
             if wanted {
-                pairs.starts.push(pairs.pairs.len());
+                pairs.starts.push(pairs.overlapping.len());
             }
         }
     }
