@@ -184,6 +184,85 @@ pub enum EvalError {
     KittiNoFiles {
         /// Folder.
         folder: String,
+    /// A column of objects in space that is shorter or longer than it must be.
+    #[error("{side}: column `{column}` has {got} rows where there must be {expected}")]
+    ColumnLength3d {
+        /// Side.
+        side: Side,
+        /// Column.
+        column: &'static str,
+        /// Rows that it must have.
+        expected: usize,
+        /// Rows of the column.
+        got: usize,
+    },
+    /// An object in space that is none.
+    #[error("{side}: row {row} {problem}")]
+    Object3d {
+        /// Side.
+        side: Side,
+        /// Row.
+        row: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A slice that does not fit what was matched.
+    #[error("slice `{slice}`: its mask of {what} has {got} entries, and there are {expected}")]
+    Slice {
+        /// Name of the slice.
+        slice: String,
+        /// `labels`, `detections` or `frames`.
+        what: &'static str,
+        /// How many there are.
+        expected: usize,
+        /// Entries of the mask.
+        got: usize,
+    },
+    /// A table, submission or map that is not what it should be.
+    #[error("{what}, at byte {offset} of {file}")]
+    BadFile {
+        /// What is wrong.
+        what: String,
+        /// Bytes from the beginning.
+        offset: u64,
+        /// File.
+        file: String,
+        /// What such a file looks like.
+        format: &'static str,
+    },
+    /// A record of a table, submission or map that cannot be read.
+    #[error("{record} cannot be read, at byte {offset} of {file}")]
+    BadRecord {
+        /// Array and place in it, from 0: `sample[3]`.
+        record: String,
+        /// Bytes from the beginning of the file to that of the record.
+        offset: u64,
+        /// File.
+        file: String,
+        /// What such a file looks like.
+        format: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Files that lack something, or contradict one another or the parameters.
+    #[error("{what}, in {file}")]
+    Inconsistent {
+        /// What is missing or does not fit, and where.
+        what: String,
+        /// File.
+        file: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A file of Arrow columns (Feather) that cannot be read.
+    #[error("{} is not a Feather file that can be read", path.display())]
+    Feather {
+        /// Path.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: arrow_schema::ArrowError,
     },
     /// A file that cannot be read from disk.
     #[error("cannot read {}", path.display())]
@@ -230,6 +309,20 @@ impl Hint for EvalError {
             }
             Self::KittiNoFiles { .. } => {
                 "name the folder with one result file per frame (empty where nothing was found), or the one that holds it as `data`"
+            Self::ColumnLength3d { .. } => "fill every column once per object, and `ego` once per frame",
+            Self::Object3d { .. } => {
+                "drop or repair the row; a size is length, width and height in metres, a rotation a unit quaternion"
+            }
+            Self::Slice { .. } => {
+                "give one entry per row of the columns that were matched, those that were filtered out included"
+            }
+            Self::BadRecord { source, .. } if source.is_syntax() || source.is_eof() => {
+                "the file is not valid JSON; was it cut off in a copy?"
+            }
+            Self::BadFile { format, .. } | Self::BadRecord { format, .. } => format,
+            Self::Inconsistent { hint, .. } => hint,
+            Self::Feather { .. } => {
+                "write Feather version 2 (`pyarrow.feather.write_feather`), uncompressed or with lz4 or zstd; was it cut off in a copy?"
             }
             Self::Io { source, .. } => return for_io(source),
         };

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`coco`] | average precision and recall for boxes and masks, equal to pycocotools; curves, tables, confusion matrix; COCO files |
 //! | [`kitti`] | the KITTI object benchmark: average precision in 2D, BEV and 3D, and with orientation; its folders |
+//! | [`objects3d`] | boxes in space as columns, what became of them in a matching, slices: what all 3D metrics share |
+//! | [`nuscenes`] | mAP over centre distances, five true-positive errors and NDS, equal to nuscenes-devkit; tables and submissions |
+//! | [`av2`] | AP, ATE, ASE, AOE and CDS, equal to av2; Feather files, region of interest |
 //! | [`events`] | every mistake as an event that names its image, label and detection |
 //! | [`mistakes`] | mistakes over time: one for what is wrong in many frames in a row; rates by the hour and by the kilometre |
 //! | [`bootstrap`] | intervals over recordings, for one run and for the difference of two |
@@ -14,12 +17,16 @@
 //! of threads.
 
 pub mod arms;
+pub mod av2;
+
 pub mod bootstrap;
 pub mod coco;
 mod error;
 pub mod events;
 pub mod mistakes;
 pub mod kitti;
+pub mod nuscenes;
+pub mod objects3d;
 pub mod stats;
 
 pub use error::{EvalError, Side};

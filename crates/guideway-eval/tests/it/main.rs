@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test must stop at what it did not expect")]
 
 mod arms;
+mod av2;
 mod bootstrap;
 mod files;
 mod generate;
 mod mistakes;
 mod kitti;
+mod nuscenes;
 mod properties;
 mod reference;
 mod tables;

@@ -1,0 +1,123 @@
+//! Parts of a matched evaluation.
+
+use super::matches::Matches3d;
+use crate::error::EvalError;
+
+/// A part of an evaluation: the labels, unmatched detections and frames that count in it. `None` counts all.
+///
+/// ```
+/// use guideway_eval::objects3d::Slice;
+/// let night = Slice::new("night").frames(vec![false, true]);
+/// let occluded = Slice::new("occluded").labels(vec![true, false, true]);
+/// assert!(night.labels.is_none() && occluded.frames.is_none());
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Its name in reports.
+    pub name: String,
+    /// One entry per label: is it in?
+    pub labels: Option<Vec<bool>>,
+    /// One entry per detection: would it be a false positive here, without a label? Without this mask every unmatched detection is,
+    /// which is right for properties that only labels have, such as occlusion; AP of such a slice compares two models, not two slices.
+    pub detections: Option<Vec<bool>>,
+    /// One entry per frame: is it in?
+    pub frames: Option<Vec<bool>>,
+}
+
+/// The report of a slice.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct SliceReport<R> {
+    /// Name of the slice.
+    pub slice: String,
+    /// Labels in it that were evaluated.
+    pub labels: u64,
+    /// Its numbers.
+    pub report: R,
+}
+
+impl Slice {
+    /// Everything, under this name.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// With only these labels.
+    #[must_use]
+    pub fn labels(mut self, mask: Vec<bool>) -> Self {
+        self.labels = Some(mask);
+        self
+    }
+
+    /// With only these detections as false positives.
+    #[must_use]
+    pub fn detections(mut self, mask: Vec<bool>) -> Self {
+        self.detections = Some(mask);
+        self
+    }
+
+    /// With only these frames.
+    #[must_use]
+    pub fn frames(mut self, mask: Vec<bool>) -> Self {
+        self.frames = Some(mask);
+        self
+    }
+
+    pub(crate) fn check(&self, matches: &Matches3d) -> Result<(), EvalError> {
+        let masks = [
+            ("labels", &self.labels, matches.label_rows),
+            ("detections", &self.detections, matches.detection_rows),
+            ("frames", &self.frames, matches.frames as usize),
+        ];
+        for (what, mask, expected) in masks {
+            if let Some(mask) = mask
+                && mask.len() != expected
+            {
+                return Err(EvalError::Slice {
+                    slice: self.name.clone(),
+                    what,
+                    expected,
+                    got: mask.len(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has_frame(&self, frame: u32) -> bool {
+        self.frames.as_ref().is_none_or(|mask| mask[frame as usize])
+    }
+
+    pub(crate) fn has_label(&self, row: u32) -> bool {
+        self.labels.as_ref().is_none_or(|mask| mask[row as usize])
+    }
+
+    pub(crate) fn has_detection(&self, row: u32) -> bool {
+        self.detections.as_ref().is_none_or(|mask| mask[row as usize])
+    }
+}
+
+/// One slice for each pair of neighbours in `edges`: labels and detections whose value is at least the lower edge and below the upper one.
+///
+/// The values are any number per row: range, length of the box, speed. NaN is in no slice.
+///
+/// ```
+/// use guideway_eval::objects3d::bins;
+/// let slices = bins("range_m", &[0.0, 20.0, 40.0], &[5.0, 30.0], &[20.0]);
+/// assert_eq!(slices[1].name, "range_m 20..40");
+/// assert_eq!(slices[1].labels, Some(vec![false, true]));
+/// assert_eq!(slices[1].detections, Some(vec![true]));
+/// ```
+pub fn bins(name: &str, edges: &[f64], labels: &[f64], detections: &[f64]) -> Vec<Slice> {
+    edges
+        .windows(2)
+        .map(|edge| {
+            let mask = |values: &[f64]| values.iter().map(|v| *v >= edge[0] && *v < edge[1]).collect();
+            Slice::new(&format!("{name} {}..{}", edge[0], edge[1]))
+                .labels(mask(labels))
+                .detections(mask(detections))
+        })
+        .collect()
+}
