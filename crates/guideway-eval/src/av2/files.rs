@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use guideway_core::{Cuboid, DVec3, Reporter, Se3};
 use rayon::prelude::*;
 
-use super::feather::Table;
+use super::feather::{Table, Texts};
 use super::matching::{Matches, match_detections};
 use super::params::Av2Params;
 use super::roi::{RegionOfInterest, RoiParams};
@@ -69,10 +69,50 @@ pub struct FilesReport {
 /// The columns that both files have.
 struct Rows {
     file: String,
-    log: Vec<String>,
+    log: Texts,
     time: Vec<i64>,
-    category: Vec<String>,
+    category: Texts,
     cuboid: Vec<Cuboid>,
+}
+
+impl Rows {
+    /// Log and time of every row.
+    fn sweeps(&self) -> impl Iterator<Item = (&str, i64)> {
+        let log = self
+            .log
+            .code
+            .iter()
+            .map(|code| self.log.values[*code as usize].as_str());
+        log.zip(self.time.iter().copied())
+    }
+
+    /// The frame of every row: the place of its sweep.
+    fn frames(&self, sweeps: &BTreeMap<(&str, i64), u32>) -> Vec<u32> {
+        let mut last = None;
+        self.sweeps()
+            .map(|sweep| match last {
+                // rows of a sweep mostly follow one another
+                Some((known, frame)) if known == sweep => frame,
+                _ => {
+                    let frame = sweeps.get(&sweep).copied().unwrap_or(0);
+                    last = Some((sweep, frame));
+                    frame
+                }
+            })
+            .collect()
+    }
+
+    /// The class of every row.
+    fn classes(&self, categories: &[String]) -> Vec<u32> {
+        let index: HashMap<&String, u32> = categories.iter().zip(0..).collect();
+        let of_value: Vec<u32> = self
+            .category
+            .values
+            .iter()
+            .map(|name| index.get(name).copied().unwrap_or(0))
+            .collect();
+        self.category.code.iter().map(|code| of_value[*code as usize]).collect()
+    }
 }
 
 /// Reads labels and detections.
@@ -87,51 +127,39 @@ pub fn read_inputs(gt: &Path, dt: &Path, params: &Av2Params, reporter: &dyn Repo
     let points = gt_table.floats("num_interior_pts")?;
     let score = dt_table.floats("score")?;
 
-    let sweeps: BTreeSet<(&String, i64)> = [&labels, &dets]
-        .into_iter()
-        .flat_map(|side| side.log.iter().zip(side.time.iter().copied()))
-        .collect();
-    let frames: BTreeMap<(&String, i64), u32> = sweeps.iter().copied().zip(0..).collect();
+    let known: BTreeSet<(&str, i64)> = labels.sweeps().collect();
+    let found: BTreeSet<(&str, i64)> = dets.sweeps().collect();
+    let sweeps: Vec<(&str, i64)> = known.union(&found).copied().collect();
+    let frames: BTreeMap<(&str, i64), u32> = sweeps.iter().copied().zip(0..).collect();
     let mut categories = params.categories.clone();
-    let others: BTreeSet<&String> = labels
-        .category
-        .iter()
-        .chain(&dets.category)
-        .filter(|name| !categories.contains(name))
-        .collect();
+    let in_files = labels.category.values.iter().chain(&dets.category.values);
+    let others: BTreeSet<&String> = in_files.filter(|name| !categories.contains(name)).collect();
     categories.extend(others.into_iter().cloned());
-    let classes: HashMap<&String, u32> = categories.iter().zip(0..).collect();
-    for side in [&labels, &dets] {
+    let (label_class, dets_class) = (labels.classes(&categories), dets.classes(&categories));
+    for (side, classes) in [(&labels, &label_class), (&dets, &dets_class)] {
         let mut warnings = Warnings::new(&side.file);
-        for name in &side.category {
-            if classes
-                .get(name)
-                .is_some_and(|class| *class as usize >= params.categories.len())
-            {
-                warnings.add("category-not-evaluated", || {
-                    format!("boxes of the category {name} are not in any number")
-                });
-            }
+        for class in classes
+            .iter()
+            .map(|class| *class as usize)
+            .filter(|class| *class >= params.categories.len())
+        {
+            warnings.add("category-not-evaluated", || {
+                format!("boxes of the category {} are not in any number", categories[class])
+            });
         }
         warnings.send(reporter);
     }
 
-    let place = |side: &Rows, row: usize| {
-        let frame = frames.get(&(&side.log[row], side.time[row])).copied().unwrap_or(0);
-        (frame, classes.get(&side.category[row]).copied().unwrap_or(0))
-    };
     let mut truth = Truth3d::new(vec![DVec3::ZERO; frames.len()], categories.len() as u32);
-    for (row, points) in points.into_iter().enumerate() {
-        let (frame, class) = place(&labels, row);
-        truth.push(frame, class, labels.cuboid[row]);
+    for (row, (frame, points)) in labels.frames(&frames).into_iter().zip(points).enumerate() {
+        truth.push(frame, label_class[row], labels.cuboid[row]);
         // the reference asks whether the number is above 0, its fraction cut off; more than a u32 can hold is as good as any
         truth.points[row] = Some(points.trunc().clamp(0.0, f64::from(u32::MAX)) as u32);
     }
     let mut warnings = Warnings::new(&dets.file);
     let mut detections = Detections3d::default();
-    for (row, score) in score.into_iter().enumerate() {
-        let (frame, class) = place(&dets, row);
-        detections.push(frame, class, dets.cuboid[row], score);
+    for (row, (frame, score)) in dets.frames(&frames).into_iter().zip(score).enumerate() {
+        detections.push(frame, dets_class[row], dets.cuboid[row], score);
         if !score.is_finite() {
             return Err(EvalError::NotFinite {
                 side: Side::Detections,
@@ -146,19 +174,13 @@ pub fn read_inputs(gt: &Path, dt: &Path, params: &Av2Params, reporter: &dyn Repo
             });
         }
     }
-    let known: BTreeSet<(&String, i64)> = labels.log.iter().zip(labels.time.iter().copied()).collect();
-    for sweep in dets.log.iter().zip(dets.time.iter().copied()).collect::<BTreeSet<_>>() {
-        if !known.contains(&sweep) {
-            warnings.add("sweep-without-labels", || {
-                format!(
-                    "log {} at {} ns has detections and no labels; they count as false positives",
-                    sweep.0, sweep.1
-                )
-            });
-        }
+    for (log, time) in found.difference(&known) {
+        warnings.add("sweep-without-labels", || {
+            format!("log {log} at {time} ns has detections and no labels; they count as false positives")
+        });
     }
     warnings.send(reporter);
-    let sweeps = sweeps.into_iter().map(|(log, time)| (log.clone(), time)).collect();
+    let sweeps = sweeps.into_iter().map(|(log, time)| (log.to_owned(), time)).collect();
     Ok(Av2Inputs {
         truth,
         detections,

@@ -6,7 +6,7 @@ use guideway_core::Cuboid;
 
 use super::params::Av2Params;
 use crate::error::EvalError;
-use crate::objects3d::{Candidates, Detections3d, Keep, Matches3d, Ties, TpErrors, Truth3d, by_score};
+use crate::objects3d::{Candidates, Detections3d, Keep, Matches3d, Ties, TpErrors, Truth3d, sort_by_frame};
 
 /// Pitch nearer than this to straight up or down leaves no heading, rad.
 const GIMBAL_LOCK: f64 = 1e-7;
@@ -57,10 +57,9 @@ pub fn match_detections(
     );
     // the best of each sweep are counted before the caller's rule, as the reference does
     let limit = params.max_num_dts_per_category as usize;
-    let order = by_score(detections, Ties::EarlierFrame);
     let frame = |row: &u32| detections.frame[*row as usize];
     for rows in &mut candidates.detections {
-        rows.sort_unstable_by(|a, b| frame(a).cmp(&frame(b)).then_with(|| order(a, b)));
+        sort_by_frame(rows, detections, Ties::EarlierFrame);
         let mut kept = Vec::with_capacity(rows.len());
         for run in rows.chunk_by(|a, b| frame(a) == frame(b)) {
             kept.extend(run.iter().take(limit).filter(|row| keep.detection(**row as usize)));

@@ -1,6 +1,5 @@
 //! What became of every box in one matching.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -252,15 +251,26 @@ impl Candidates {
     }
 }
 
-/// Best first; rows differ, so this order is total.
-pub(crate) fn by_score(detections: &Detections3d, ties: Ties) -> impl Fn(&u32, &u32) -> Ordering + Sync + '_ {
-    move |a, b| {
-        let (i, j) = (*a as usize, *b as usize);
-        let score = detections.score[j].partial_cmp(&detections.score[i]);
-        score.unwrap_or(Ordering::Equal).then_with(|| match ties {
-            Ties::LaterRow => b.cmp(a),
-            Ties::EarlierFrame => (detections.frame[i], a).cmp(&(detections.frame[j], b)),
+/// Ascending keys are descending scores; 0 and −0 are equal.
+fn descending(score: f64) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    let bits = (score + 0.0).to_bits();
+    if bits & SIGN == 0 { !(bits | SIGN) } else { bits }
+}
+
+/// Brings rows into the order of frames, best first within each.
+pub(crate) fn sort_by_frame(rows: &mut [u32], detections: &Detections3d, ties: Ties) {
+    let mut keys: Vec<(u32, u64, u32)> = rows
+        .iter()
+        .map(|row| {
+            let at = *row as usize;
+            let tie = if ties == Ties::LaterRow { !row } else { *row };
+            (detections.frame[at], descending(detections.score[at]), tie)
         })
+        .collect();
+    keys.par_sort_unstable();
+    for (row, (_, _, tie)) in rows.iter_mut().zip(keys) {
+        *row = if ties == Ties::LaterRow { !tie } else { tie };
     }
 }
 
@@ -277,9 +287,8 @@ fn match_class(
 ) -> ClassMatches3d {
     let label_frame = |row: &u32| truth.frame[*row as usize];
     let frame = |row: &u32| detections.frame[*row as usize];
-    let order = by_score(detections, ties);
     labels.par_sort_by_key(label_frame);
-    rows.par_sort_unstable_by(|a, b| frame(a).cmp(&frame(b)).then_with(|| order(a, b)));
+    sort_by_frame(&mut rows, detections, ties);
 
     let mut blocks = Vec::new();
     let (mut at, mut label_at) = (0, 0);
@@ -337,22 +346,31 @@ fn match_class(
     });
 
     // from frame by frame to best first
-    let mut ranked: Vec<(u32, u32)> = rows.iter().copied().zip(0..).collect();
-    ranked.par_sort_unstable_by(|a, b| order(&a.0, &b.0));
+    let mut ranked: Vec<(u64, u32, u32)> = rows
+        .iter()
+        .zip(0..)
+        .map(|(row, place)| {
+            let tie = if ties == Ties::LaterRow { !row } else { place };
+            (descending(detections.score[*row as usize]), tie, place)
+        })
+        .collect();
+    ranked.par_sort_unstable();
+    let places = || ranked.iter().map(|(_, _, place)| *place as usize);
+    let ranked_rows = || places().map(|place| rows[place]);
     let mut out = ClassMatches3d {
         class,
-        detection: ranked.iter().map(|(row, _)| *row).collect(),
-        frame: ranked.iter().map(|(row, _)| frame(row)).collect(),
-        score: ranked.iter().map(|(row, _)| detections.score[*row as usize]).collect(),
-        errors: ranked.iter().map(|(_, place)| errors[*place as usize]).collect(),
+        detection: ranked_rows().collect(),
+        frame: ranked_rows().map(|row| frame(&row)).collect(),
+        score: ranked_rows().map(|row| detections.score[row as usize]).collect(),
+        errors: places().map(|place| errors[place]).collect(),
         label_frame: labels.iter().map(label_frame).collect(),
         label: labels,
         thresholds,
         matched: Vec::with_capacity(matched.len()),
     };
-    for (_, place) in &ranked {
-        let from = *place as usize * thresholds;
-        out.matched.extend_from_slice(&matched[from..from + thresholds]);
+    for place in places() {
+        out.matched
+            .extend_from_slice(&matched[place * thresholds..][..thresholds]);
     }
     out
 }

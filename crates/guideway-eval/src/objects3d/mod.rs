@@ -33,5 +33,5 @@ pub use slices::{Slice, SliceReport, bins};
 
 pub(crate) use columns::box_problem;
 pub(crate) use interp::interp;
-pub(crate) use matches::{Candidates, Ties, by_score};
+pub(crate) use matches::{Candidates, Ties, sort_by_frame};
 pub(crate) use warnings::Warnings;
