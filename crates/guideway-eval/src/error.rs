@@ -263,6 +263,73 @@ pub enum EvalError {
         /// Why.
         #[source]
         source: arrow_schema::ArrowError,
+    /// A matrix whose numbers are not rows × columns.
+    #[error("{got} numbers do not fill {rows} rows of {columns}")]
+    Shape {
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        columns: usize,
+        /// Numbers.
+        got: usize,
+    },
+    /// A cost that has no order.
+    #[error("the cost of row {row} and column {column} is {value}")]
+    Cost {
+        /// Row, from 0.
+        row: usize,
+        /// Column, from 0.
+        column: usize,
+        /// The cost.
+        value: f64,
+    },
+    /// An assignment that the forbidden pairs make impossible.
+    #[error("no assignment is possible: nothing is left for {side} {index}")]
+    Infeasible {
+        /// `row` or `column`, whichever there are fewer of.
+        side: &'static str,
+        /// Which, from 0.
+        index: usize,
+    },
+    /// A track that is in a frame twice.
+    #[error("{side}: track {id} is twice in {place}")]
+    DuplicateTrack {
+        /// Side.
+        side: Side,
+        /// Id of the track.
+        id: String,
+        /// Frame, and sequence where known.
+        place: String,
+    },
+    /// A frame whose parts do not fit, or with a number that is out of range.
+    #[error("{problem}, in {place}")]
+    Frame {
+        /// What is wrong.
+        problem: String,
+        /// Frame, and sequence where known.
+        place: String,
+    },
+    /// A line of a text file that cannot be read.
+    #[error("{file}, line {line}, column {column}: {problem}")]
+    Line {
+        /// File.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column of values, from 1.
+        column: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A sequence or video that one side has and the other has not.
+    #[error("{side}: there is nothing for {name}: {problem}")]
+    MissingSequence {
+        /// The side that lacks it.
+        side: Side,
+        /// Sequence.
+        name: String,
+        /// What was looked for.
+        problem: String,
     },
     /// A file that cannot be read from disk.
     #[error("cannot read {}", path.display())]
@@ -323,6 +390,18 @@ impl Hint for EvalError {
             Self::Inconsistent { hint, .. } => hint,
             Self::Feather { .. } => {
                 "write Feather version 2 (`pyarrow.feather.write_feather`), uncompressed or with lz4 or zstd; was it cut off in a copy?"
+            Self::Shape { .. } => "give one number for each row and column, row by row",
+            Self::Cost { .. } => "a pair that may not be costs positive infinity; repair what computes NaN",
+            Self::Infeasible { .. } => "allow more pairs, or use `assign_most`, which leaves some alone",
+            Self::DuplicateTrack { .. } => {
+                "a track has one box in a frame; drop one of the two, or give the second object an id of its own"
+            }
+            Self::Frame { .. } => {
+                "give one row per label and one column per prediction, with similarities from 0 to 1 or distances from 0"
+            }
+            Self::Line { .. } => "repair the line; the documentation of `mot::files` lists the columns of each format",
+            Self::MissingSequence { .. } => {
+                "write a file for every sequence, an empty one where nothing was found, and name it as the ground truth does"
             }
             Self::Io { source, .. } => return for_io(source),
         };

@@ -7,6 +7,8 @@
 //! | [`objects3d`] | boxes in space as columns, what became of them in a matching, slices: what all 3D metrics share |
 //! | [`nuscenes`] | mAP over centre distances, five true-positive errors and NDS, equal to nuscenes-devkit; tables and submissions |
 //! | [`av2`] | AP, ATE, ASE, AOE and CDS, equal to av2; Feather files, region of interest |
+//! | [`mot`] | tracking: HOTA, CLEAR MOT and identity as TrackEval, motmetrics and Scalabel count them, AMOTA as nuScenes does; streamed |
+//! | [`assign`] | the optimal assignment of rows to columns, with SciPy's choice among equals |
 //! | [`events`] | every mistake as an event that names its image, label and detection |
 //! | [`mistakes`] | mistakes over time: one for what is wrong in many frames in a row; rates by the hour and by the kilometre |
 //! | [`bootstrap`] | intervals over recordings, for one run and for the difference of two |
@@ -19,6 +21,7 @@
 pub mod arms;
 pub mod av2;
 
+pub mod assign;
 pub mod bootstrap;
 pub mod coco;
 mod error;
@@ -27,6 +30,7 @@ pub mod mistakes;
 pub mod kitti;
 pub mod nuscenes;
 pub mod objects3d;
+pub mod mot;
 pub mod stats;
 
 pub use error::{EvalError, Side};

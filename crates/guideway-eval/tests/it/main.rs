@@ -9,6 +9,7 @@ mod generate;
 mod mistakes;
 mod kitti;
 mod nuscenes;
+mod mot;
 mod properties;
 mod reference;
 mod tables;

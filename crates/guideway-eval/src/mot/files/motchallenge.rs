@@ -1,0 +1,179 @@
+//! `MOTChallenge`: `gt.txt`, `seqinfo.ini` and result files.
+
+use std::path::Path;
+
+use guideway_core::Reporter;
+
+use super::text::{Row, rows};
+use super::{by_frame, entries, read, read_tracks, reorder, warn_of_empty, warn_of_others};
+use crate::coco::files::Input;
+use crate::error::{EvalError, Side};
+use crate::mot::boxes::{BoxLabels, BoxSequence, BoxTracks};
+use crate::mot::similarity::BoxFormat;
+
+const BOX: [&str; 4] = ["bb_left", "bb_top", "bb_width", "bb_height"];
+
+/// Reads `MOTChallenge` folders.
+///
+/// Labels have at least eight columns, predictions seven; a class of predictions, if there is one, is at most `max_class`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MotChallenge {
+    /// The largest class that predictions may have: `TrackEval` refuses what is not a pedestrian (1). `None` for any.
+    pub max_class: Option<i64>,
+}
+
+impl Default for MotChallenge {
+    fn default() -> Self {
+        Self { max_class: Some(1) }
+    }
+}
+
+impl MotChallenge {
+    /// All sequences of a folder `GT` by name (the folders in it with `gt/gt.txt`), with the predictions in `TRACKER/data`.
+    pub fn read_folder(
+        &self,
+        gt: &Path,
+        tracker: &Path,
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<BoxSequence>, EvalError> {
+        let data = tracker.join("data");
+        let mut sequences = Vec::new();
+        for folder in entries(gt)? {
+            let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            if folder.join("gt/gt.txt").is_file() {
+                sequences.push(self.read_sequence(&folder, &data.join(format!("{name}.txt")), name, reporter)?);
+            }
+        }
+        if sequences.is_empty() {
+            return Err(EvalError::MissingSequence {
+                side: Side::GroundTruth,
+                name: gt.display().to_string(),
+                problem: "no folder in it has `gt/gt.txt`".to_owned(),
+            });
+        }
+        warn_of_others(&data, &sequences, reporter)?;
+        Ok(sequences)
+    }
+
+    /// One sequence: a folder with `seqinfo.ini` and `gt/gt.txt`, and a file of predictions.
+    pub fn read_sequence(
+        &self,
+        folder: &Path,
+        tracks: &Path,
+        name: &str,
+        reporter: &dyn Reporter,
+    ) -> Result<BoxSequence, EvalError> {
+        let (info, gt) = (folder.join("seqinfo.ini"), folder.join("gt/gt.txt"));
+        let bytes = read(&info)?;
+        let info = info.display().to_string();
+        let frames = Self::read_length(Input {
+            name: &info,
+            bytes: &bytes,
+        })?;
+        let (gt_bytes, track_bytes) = (read(&gt)?, read_tracks(tracks, name)?);
+        let (gt, tracks) = (gt.display().to_string(), tracks.display().to_string());
+        let labels = Self::read_labels(
+            Input {
+                name: &gt,
+                bytes: &gt_bytes,
+            },
+            frames,
+        )?;
+        let predictions = self.read_predictions(
+            Input {
+                name: &tracks,
+                bytes: &track_bytes,
+            },
+            frames,
+        )?;
+        warn_of_empty(&labels.boxes, BoxFormat::Xywh, gt, reporter);
+        warn_of_empty(&predictions.boxes, BoxFormat::Xywh, tracks, reporter);
+        Ok(BoxSequence {
+            name: name.to_owned(),
+            frames,
+            first_frame: 1,
+            format: BoxFormat::Xywh,
+            labels,
+            tracks: predictions,
+            ignored: Vec::new(),
+        })
+    }
+
+    /// `seqLength` of a `seqinfo.ini`.
+    pub fn read_length(input: Input<'_>) -> Result<u32, EvalError> {
+        let text = String::from_utf8_lossy(input.bytes);
+        for (at, line) in text.lines().enumerate() {
+            let Some((key, value)) = line.split_once('=') else {
+                continue;
+            };
+            if key.trim().eq_ignore_ascii_case("seqLength") {
+                let value = value.trim();
+                return value.parse().ok().ok_or_else(|| EvalError::Line {
+                    file: input.name.to_owned(),
+                    line: at + 1,
+                    column: 2,
+                    problem: format!("`seqLength` is `{value}`, which is not a number of frames"),
+                });
+            }
+        }
+        Err(EvalError::Line {
+            file: input.name.to_owned(),
+            line: text.lines().count().max(1),
+            column: 1,
+            problem: "there is no `seqLength=…` up to here".to_owned(),
+        })
+    }
+
+    /// A `gt.txt` with at most this many frames.
+    pub fn read_labels(input: Input<'_>, frames: u32) -> Result<BoxLabels, EvalError> {
+        let text = String::from_utf8_lossy(input.bytes);
+        let mut out = BoxLabels::default();
+        for row in rows(input, &text) {
+            out.frame.push(row.frame(0, 1, frames)?);
+            out.track.push(track(&row)?);
+            out.boxes.push(row.numbers(2, BOX)?);
+            out.mark.push(row.number(6, "mark")?);
+            out.class.push(row.whole(7, "class")?);
+            out.occlusion.push(0);
+            out.truncation.push(0);
+        }
+        let order = by_frame(&out.frame);
+        reorder(&mut out.frame, &order);
+        reorder(&mut out.track, &order);
+        reorder(&mut out.boxes, &order);
+        reorder(&mut out.mark, &order);
+        reorder(&mut out.class, &order);
+        Ok(out)
+    }
+
+    /// A file of predictions with at most this many frames.
+    pub fn read_predictions(&self, input: Input<'_>, frames: u32) -> Result<BoxTracks, EvalError> {
+        let text = String::from_utf8_lossy(input.bytes);
+        let mut out = BoxTracks::default();
+        for row in rows(input, &text) {
+            let class = if row.len() > 7 { row.whole(7, "class")? } else { 1 };
+            if let Some(most) = self.max_class.filter(|most| class > *most) {
+                return Err(row.error(7, format!("`class` is {class}, and predictions may have at most {most}")));
+            }
+            let frame = row.frame(0, 1, frames)?;
+            let track = track(&row)?;
+            out.push(frame, track, class, row.numbers(2, BOX)?, row.number(6, "conf")?);
+        }
+        let order = by_frame(&out.frame);
+        reorder(&mut out.frame, &order);
+        reorder(&mut out.track, &order);
+        reorder(&mut out.boxes, &order);
+        reorder(&mut out.score, &order);
+        reorder(&mut out.class, &order);
+        Ok(out)
+    }
+}
+
+fn track(row: &Row<'_>) -> Result<u64, EvalError> {
+    let id = row.whole(1, "id")?;
+    u64::try_from(id).ok().ok_or_else(|| {
+        row.error(1, format!("`id` is {id}: these are detections without tracks, or a mistake"))
+    })
+}

@@ -1,0 +1,156 @@
+//! Tracking: against `TrackEval`, motmetrics, Scalabel, the nuScenes devkit and SciPy; what must hold for any input; what bad input does.
+
+use std::path::Path;
+
+use guideway_core::Silent;
+use guideway_eval::coco::files::Input;
+use guideway_eval::coco::CocoParams;
+use guideway_eval::mot::files::{Kitti, MotChallenge};
+use guideway_eval::mot::scalabel::{Category, ScalabelTrackParams, evaluate_det, evaluate_track, read_frames};
+use guideway_eval::mot::{BoxSequence, ClassRules, MotCounts, MotParams, TrackParams, count_boxes, evaluate_boxes};
+use guideway_testkit::{data, json};
+use serde_json::Value;
+
+const TOLERANCE: f64 = 1e-9;
+
+/// Numbers compared, and the largest difference.
+#[derive(Default)]
+struct Compared {
+    numbers: usize,
+    largest: f64,
+}
+
+impl Compared {
+    /// Every number of the expected value must be in the other, at the same place.
+    fn all(&mut self, at: &str, expected: &Value, got: &Value) {
+        match expected {
+            Value::Object(map) => {
+                for (key, expected) in map {
+                    self.all(&format!("{at}/{key}"), expected, &got[key]);
+                }
+            }
+            Value::Array(values) => {
+                assert_eq!(got.as_array().map(Vec::len), Some(values.len()), "{at}");
+                for (place, expected) in values.iter().enumerate() {
+                    self.all(&format!("{at}/{place}"), expected, &got[place]);
+                }
+            }
+            Value::Null => {
+                assert!(got.is_null(), "{at}: {got} where the reference has nothing");
+                self.numbers += 1;
+            }
+            expected => {
+                let expected = expected.as_f64().unwrap();
+                let Some(value) = got.as_f64() else {
+                    panic!("{at}: {got} where the reference has {expected}");
+                };
+                let off = (value - expected).abs() / expected.abs().max(1.0);
+                assert!(off <= TOLERANCE, "{at}: {value} where the reference has {expected}");
+                self.largest = self.largest.max(off);
+                self.numbers += 1;
+            }
+        }
+    }
+}
+
+fn sequences_of(case: &Path, config: &Value) -> (Vec<BoxSequence>, Vec<ClassRules>) {
+    let (gt, tracker) = (case.join("gt"), case.join("trackers/trk"));
+    if config["dataset"] == "Kitti2DBox" {
+        let split = config["split"].as_str().unwrap();
+        let sequences = Kitti::default().read_folder(&gt, split, &tracker, &Silent).unwrap();
+        return (sequences, ClassRules::kitti());
+    }
+    let sequences = MotChallenge::default().read_folder(&gt, &tracker, &Silent).unwrap();
+    let prepared = config["DO_PREPROC"] == true;
+    let rules = match config["BENCHMARK"].as_str().unwrap() {
+        "MOT20" if prepared => ClassRules::mot20(),
+        "MOT16" | "MOT17" if prepared => ClassRules::mot17(),
+        _ => ClassRules::mot15(),
+    };
+    (sequences, vec![rules])
+}
+
+fn check_case(case: &Path, compared: &mut Compared) {
+    let name = case.display().to_string();
+    let expected = json(&case.join("expected.json"));
+    let (sequences, rules) = sequences_of(case, &expected["trackeval_config"]);
+    let report = evaluate_boxes(&sequences, &rules, &TrackParams::default()).unwrap();
+    let shown = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        expected["trackeval"].as_object().unwrap().len(),
+        shown.as_object().unwrap().len(),
+        "{name}"
+    );
+    compared.all(&name, &expected["trackeval"], &shown);
+
+    if let Some(expected_mot) = expected.get("motmetrics") {
+        let one_class = expected["motmetrics_config"].as_str().unwrap().contains("class 1 only");
+        let params = MotParams {
+            class: one_class.then_some(1),
+            ..MotParams::default()
+        };
+        let mut shown = serde_json::Map::new();
+        let counts: Vec<MotCounts> = sequences.iter().map(|s| count_boxes(s, &params).unwrap()).collect();
+        for (sequence, counts) in sequences.iter().zip(&counts) {
+            shown.insert(sequence.name.clone(), serde_json::to_value(counts.scores()).unwrap());
+        }
+        let overall = MotCounts::sum(&counts).scores();
+        shown.insert("OVERALL".to_owned(), serde_json::to_value(overall).unwrap());
+        compared.all(&name, expected_mot, &shown.into());
+    }
+}
+
+#[test]
+fn every_case_equals_trackeval_and_motmetrics() {
+    let Some(folder) = data("ref_mot/visible") else {
+        return;
+    };
+    let mut cases: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    cases.sort();
+    assert!(cases.len() >= 3);
+    let mut compared = Compared::default();
+    for case in &cases {
+        check_case(case, &mut compared);
+    }
+    println!("{} numbers, the largest difference is {:e}", compared.numbers, compared.largest);
+    assert!(compared.numbers > 3000, "only {} numbers were compared", compared.numbers);
+}
+
+#[test]
+fn scalabel_equals_scalabel() {
+    let Some(folder) = data("scalabel_testcases") else {
+        return;
+    };
+    let expected = json(&folder.join("expected.json"));
+    let read = |name: &str| {
+        let path = folder.join("eval/testcases").join(name);
+        let bytes = std::fs::read(&path).unwrap();
+        read_frames(Input {
+            name,
+            bytes: &bytes,
+        })
+        .unwrap()
+    };
+    let labels = read("box_track/track_sample_anns.json");
+    let mut compared = Compared::default();
+
+    let params = ScalabelTrackParams::new(Category::bdd100k_track());
+    let report = evaluate_track(&labels, &read("box_track/track_predictions.json"), &params, &Silent).unwrap();
+    let shown = serde_json::to_value(&report).unwrap();
+    for part in ["summary", "per_class"] {
+        compared.all(part, &expected["cases"]["box_track"][part], &shown[part]);
+    }
+
+    let predictions = read("det/bbox_predictions.json");
+    let categories = Category::bdd100k_det();
+    let report = evaluate_det(&labels, &predictions, &categories, &CocoParams::default(), &Silent).unwrap();
+    let shown = serde_json::to_value(&report).unwrap();
+    for part in ["summary", "per_class"] {
+        compared.all(part, &expected["cases"]["det"][part], &shown[part]);
+    }
+    println!("{} numbers, the largest difference is {:e}", compared.numbers, compared.largest);
+    assert!(compared.numbers > 250, "only {} numbers were compared", compared.numbers);
+}
