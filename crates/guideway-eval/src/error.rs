@@ -97,6 +97,22 @@ pub enum EvalError {
         /// What is wrong.
         problem: String,
     },
+    /// A detection of a frame to be tracked that cannot be.
+    #[error("detection {row} of the frame: {problem}")]
+    Detection {
+        /// Its row in the frame, from 0.
+        row: usize,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// Stamps of frames to be tracked that do not ascend.
+    #[error("the frame is stamped {time} s, after one of {previous} s")]
+    Clock {
+        /// Stamp of the frame before.
+        previous: guideway_core::TimeNs,
+        /// Stamp of the frame.
+        time: guideway_core::TimeNs,
+    },
     /// A file that is not the JSON it should be.
     #[error("{what}, at byte {offset} of {file}")]
     Format {
@@ -355,6 +371,12 @@ impl Hint for EvalError {
             Self::MissingMasks { .. } => "evaluate boxes (`bbox`), or give masks on both sides",
             Self::Mismatch { .. } => "compare runs on the same ground truth, with the same parameters",
             Self::Parameter { .. } => "give a value in the range that the message names",
+            Self::Detection { .. } => {
+                "repair the row or drop it, or track with `bad_input` = `skip`, which counts and leaves out what cannot be"
+            }
+            Self::Clock { .. } => {
+                "sort the frames by stamp, or track with `bad_input` = `skip`, which ends all tracks where the clock goes back"
+            }
             Self::Format { .. } => {
                 "ground truth is one JSON object with `images`, `annotations` and `categories`; results are one JSON array"
             }

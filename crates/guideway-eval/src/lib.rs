@@ -13,6 +13,7 @@
 //! | [`mistakes`] | mistakes over time: one for what is wrong in many frames in a row; rates by the hour and by the kilometre |
 //! | [`bootstrap`] | intervals over recordings, for one run and for the difference of two |
 //! | [`arms`] | comparing the arms of an experiment over seeds: paired differences, ratios, many tests, learning curves |
+//! | [`track`] | multi-object tracking in the image and in the world: from detections to tracks |
 //! | [`stats`] | intervals for proportions and rates; Student's t distribution |
 //!
 //! Nothing here knows tables or files of a workspace: columns in, numbers out. Everything is parallel, and gives the same bits on any number
@@ -32,5 +33,6 @@ pub mod nuscenes;
 pub mod objects3d;
 pub mod mot;
 pub mod stats;
+pub mod track;
 
 pub use error::{EvalError, Side};

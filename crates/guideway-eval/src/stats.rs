@@ -138,7 +138,7 @@ fn student_t_place(t: f64, degrees: f64) -> [f64; 2] {
 }
 
 /// Quantile of the gamma distribution with this shape and scale 1, for a probability in (0, 1).
-fn gamma_quantile(shape: f64, probability: f64) -> f64 {
+pub(crate) fn gamma_quantile(shape: f64, probability: f64) -> f64 {
     first_not_below(shape + 1.0, |x| gamma_p(shape, x) < probability)
 }
 

@@ -13,3 +13,4 @@ mod mot;
 mod properties;
 mod reference;
 mod tables;
+mod track;
