@@ -200,6 +200,7 @@ pub enum EvalError {
     KittiNoFiles {
         /// Folder.
         folder: String,
+    },
     /// A column of objects in space that is shorter or longer than it must be.
     #[error("{side}: column `{column}` has {got} rows where there must be {expected}")]
     ColumnLength3d {
@@ -279,6 +280,7 @@ pub enum EvalError {
         /// Why.
         #[source]
         source: arrow_schema::ArrowError,
+    },
     /// A matrix whose numbers are not rows × columns.
     #[error("{got} numbers do not fill {rows} rows of {columns}")]
     Shape {
@@ -398,6 +400,7 @@ impl Hint for EvalError {
             }
             Self::KittiNoFiles { .. } => {
                 "name the folder with one result file per frame (empty where nothing was found), or the one that holds it as `data`"
+            }
             Self::ColumnLength3d { .. } => "fill every column once per object, and `ego` once per frame",
             Self::Object3d { .. } => {
                 "drop or repair the row; a size is length, width and height in metres, a rotation a unit quaternion"
@@ -412,6 +415,7 @@ impl Hint for EvalError {
             Self::Inconsistent { hint, .. } => hint,
             Self::Feather { .. } => {
                 "write Feather version 2 (`pyarrow.feather.write_feather`), uncompressed or with lz4 or zstd; was it cut off in a copy?"
+            }
             Self::Shape { .. } => "give one number for each row and column, row by row",
             Self::Cost { .. } => "a pair that may not be costs positive infinity; repair what computes NaN",
             Self::Infeasible { .. } => "allow more pairs, or use `assign_most`, which leaves some alone",

@@ -200,7 +200,12 @@ impl Grouping<'_> {
             }
             self.go_on(&mut nameless, other);
         }
-        done.extend(of_object.into_values().chain(nameless).filter_map(|open| self.closed(open)));
+        done.extend(
+            of_object
+                .into_values()
+                .chain(nameless)
+                .filter_map(|open| self.closed(open)),
+        );
     }
 
     /// Each of the rows goes on with at most one open mistake, the best overlap first; the others begin one.
@@ -226,7 +231,11 @@ impl Grouping<'_> {
                 nameless[at].push(row);
             }
         }
-        nameless.extend(rows.into_iter().filter(|row| !placed.contains(row)).map(|row| vec![row]));
+        nameless.extend(
+            rows.into_iter()
+                .filter(|row| !placed.contains(row))
+                .map(|row| vec![row]),
+        );
     }
 
     /// The mistake that has ended; nothing when it was too short.

@@ -22,7 +22,10 @@ fn seen(frame: i64, kind: EventKind, object: Option<u64>, x: f64) -> Sighting {
 }
 
 fn lengths(mistakes: &[Mistake]) -> Vec<(EventKind, usize)> {
-    mistakes.iter().map(|mistake| (mistake.kind, mistake.sightings.len())).collect()
+    mistakes
+        .iter()
+        .map(|mistake| (mistake.kind, mistake.sightings.len()))
+        .collect()
 }
 
 #[test]
@@ -52,7 +55,10 @@ fn a_false_alarm_goes_on_where_it_overlaps_itself() {
     let mistakes = group(&sightings, &GroupParams::default()).unwrap();
     let alarm = EventKind::FalsePositive;
     assert_eq!(lengths(&mistakes), [(alarm, 10), (alarm, 10), (alarm, 2)]);
-    assert!(mistakes.iter().all(|mistake| mistake.object.is_none()), "a false alarm is about no object");
+    assert!(
+        mistakes.iter().all(|mistake| mistake.object.is_none()),
+        "a false alarm is about no object"
+    );
 }
 
 #[test]
@@ -104,7 +110,11 @@ fn plant(rng: &mut ChaCha8Rng, frames: i64, count: usize, sightings: &mut Vec<Si
         let length = rng.random_range(1..=60).min(frames);
         let first = rng.random_range(0..=frames - length);
         let alarm = rng.random_bool(0.4);
-        let kind = if alarm { EventKind::FalsePositive } else { EventKind::Miss };
+        let kind = if alarm {
+            EventKind::FalsePositive
+        } else {
+            EventKind::Miss
+        };
         for at in first..first + length {
             // Found in some of the frames in between.
             if at == first || rng.random_bool(0.8) {
@@ -121,7 +131,10 @@ fn planted_mistakes_come_back_one_by_one() {
     plant(&mut rng, 36_000, 2_000, &mut sightings);
     let mistakes = group(&sightings, &GroupParams::default()).unwrap();
     assert_eq!(mistakes.len(), 2_000);
-    assert_eq!(mistakes.iter().map(|mistake| mistake.sightings.len()).sum::<usize>(), sightings.len());
+    assert_eq!(
+        mistakes.iter().map(|mistake| mistake.sightings.len()).sum::<usize>(),
+        sightings.len()
+    );
 }
 
 #[test]
@@ -145,7 +158,10 @@ fn intervals_cover_the_planted_rate_of_fleets() {
         let interval = found.per_hour_interval.unwrap();
         covered += u32::from(interval.lower <= rate && rate <= interval.upper);
     }
-    assert!((930..=970).contains(&covered), "{covered} of {fleets} intervals cover the rate");
+    assert!(
+        (930..=970).contains(&covered),
+        "{covered} of {fleets} intervals cover the rate"
+    );
 }
 
 #[test]
