@@ -13,9 +13,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Both files have a row per box: `log_id`, `timestamp_ns`, `category`, the centre `tx_m ty_m tz_m` and the quaternion `qw qx qy qz` in the frame of the
-//! ego vehicle, `length_m width_m height_m`; labels `num_interior_pts` and detections `score`. A sweep is a log at a time; sweeps that
-//! only one of the files has count, as in av2. For the region of interest a folder has one folder per log with
+//! Both files have a row per box: `log_id`, `timestamp_ns`, `category`, the centre `tx_m ty_m tz_m` and the quaternion `qw qx qy qz` in the
+//! frame of the ego vehicle, `length_m width_m height_m`; labels `num_interior_pts` and detections `score`. A sweep is a log at a time;
+//! sweeps that only one of the files has count, as in av2. For the region of interest a folder has one folder per log with
 //! `map/log_map_archive_*.json` and `city_SE3_egovehicle.feather`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -151,11 +151,18 @@ pub fn read_inputs(gt: &Path, dt: &Path, params: &Av2Params, reporter: &dyn Repo
     }
 
     let mut truth = Truth3d::new(vec![DVec3::ZERO; frames.len()], categories.len() as u32);
+    let mut warnings = Warnings::new(&labels.file);
     for (row, (frame, points)) in labels.frames(&frames).into_iter().zip(points).enumerate() {
+        if points.is_nan() {
+            warnings.add("points-unknown", || {
+                format!("row {row} has an unknown number of points, and is left out as if it had none")
+            });
+        }
         truth.push(frame, label_class[row], labels.cuboid[row]);
         // the reference asks whether the number is above 0, its fraction cut off; more than a u32 can hold is as good as any
         truth.points[row] = Some(points.trunc().clamp(0.0, f64::from(u32::MAX)) as u32);
     }
+    warnings.send(reporter);
     let mut warnings = Warnings::new(&dets.file);
     let mut detections = Detections3d::default();
     for (row, (frame, score)) in dets.frames(&frames).into_iter().zip(score).enumerate() {
@@ -223,8 +230,8 @@ pub fn evaluate(
 /// Which boxes have a corner in the region of interest of their log's map.
 ///
 /// # Errors
-/// [`EvalError::Io`], [`EvalError::BadRecord`], [`EvalError::Feather`] and [`EvalError::Inconsistent`] when the map or the poses of a log are missing or cannot be
-/// read, or there is no pose at the time of a sweep.
+/// [`EvalError::Io`], [`EvalError::BadRecord`], [`EvalError::Feather`] and [`EvalError::Inconsistent`] when the map or the poses of a log are
+/// missing or cannot be read, or there is no pose at the time of a sweep.
 pub fn region_of_interest(inputs: &Av2Inputs, dataset: &Path, params: &RoiParams) -> Result<Keep, EvalError> {
     // frames are sorted by log
     let mut by_log: Vec<(&str, std::ops::Range<usize>)> = Vec::new();

@@ -1,20 +1,21 @@
 //! The Argoverse 2 detection benchmark: AP, the errors ATE, ASE and AOE, and the composite detection score (CDS).
 //!
-//! The numbers equal those of av2 0.3.6 (`av2.evaluation.detection`) before it rounds them to three digits. The benchmark is described in Wilson et al.,
-//! "Argoverse 2: Next Generation Datasets for Self-Driving Perception and Forecasting", NeurIPS Datasets and Benchmarks 2021:
+//! The numbers equal those of av2 0.3.6 (`av2.evaluation.detection`) before it rounds them to three digits. The benchmark is described in
+//! Wilson et al., "Argoverse 2: Next Generation Datasets for Self-Driving Perception and Forecasting", NeurIPS Datasets and Benchmarks 2021:
 //!
-//! - **Filters**: per sweep and category, the 100 detections of the highest scores within the range (distance of the centre from the ego vehicle, in
-//!   space); labels within it that hold a lidar point; on both sides, optionally, boxes with a corner in the region of interest
+//! - **Filters**: per sweep and category, the 100 detections of the highest scores within the range (distance of the centre from the ego
+//!   vehicle, in space); labels within it that hold a lidar point; on both sides, optionally, boxes with a corner in the region of interest
 //!   ([`RegionOfInterest`]).
 //! - **Match** ([`match_detections`]): per sweep and category, every detection turns to the label whose centre is nearest in space, taken or
 //!   not. Of those that turn to the same label, the one with the highest score is its match, at every threshold above their
 //!   distance; the others are false positives, even where the match is too far away to count.
 //! - **AP**: precision made monotonic as in Pascal VOC, interpolated at 101 recalls; the mean over 0.5, 1, 2 and 4 m.
-//! - **Errors** of the matches within 2 m: translation (ATE, m), scale (ASE, 1 − IoU), orientation (AOE, rad), their means. Without a match, or without
-//!   labels, they have their largest values.
+//! - **Errors** of the matches within 2 m: translation (ATE, m), scale (ASE, 1 − IoU), orientation (AOE, rad), their means. Without a
+//!   match, or without labels, they have their largest values.
 //! - **CDS** = AP · mean(1 − ATE / 2 m, 1 − ASE, 1 − AOE / π).
 //!
-//! The reference sorts by an algorithm that may swap equal scores; here they keep the order of log, sweep and row.
+//! Where detections of one sweep and category have equal scores, the reference may swap them, differently from processor to processor
+//! (`numpy.argsort` without `kind`); here they keep the order of their rows.
 //!
 //! ```
 //! use guideway_core::{Cuboid, DVec3};

@@ -35,7 +35,7 @@
 //! assert!((report.label_aps.get("car").unwrap().get("0.5").unwrap() - 40.0 / 90.0).abs() < 1e-12);
 //! let slices = bins("range_m", &[0.0, 20.0, 50.0], &truth.range_xy(), &detections.range_xy(&truth));
 //! let near = &matches.evaluate_slices(&slices)?[0];
-//! assert_eq!(near.report.mean_dist_aps.get("car"), Some(&1.0));
+//! assert!((near.report.mean_dist_aps.get("car").unwrap() - 1.0).abs() < 1e-12);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -51,8 +51,8 @@ fn no_points() -> f64 {
 /// Reads a submission for these labels.
 ///
 /// # Errors
-/// [`EvalError::Io`], [`EvalError::BadFile`] and [`EvalError::BadRecord`] with file, sample, place and byte for what the format or the devkit refuses;
-/// [`EvalError::Inconsistent`] when its frames are not those of the labels.
+/// [`EvalError::Io`], [`EvalError::BadFile`] and [`EvalError::BadRecord`] with file, sample, place and byte for what the format or the devkit
+/// refuses; [`EvalError::Inconsistent`] when its frames are not those of the labels.
 pub fn read_submission(
     path: &Path,
     truth: &NuScenesTruth,
