@@ -64,8 +64,8 @@ impl Default for BoxNoise {
         Self {
             position: 0.05,
             size: 0.07,
-            acceleration: 1.5,
-            growth: 0.7,
+            acceleration: 1.0,
+            growth: 0.5,
             initial_velocity: 3.0,
             initial_growth: 0.7,
         }
@@ -131,11 +131,11 @@ fn camera(mean: &[f64; 8], warp: &Warp) -> Option<Predicted<8>> {
     }
     let ([x, y], slope) = warp.around([mean[0], mean[1]])?;
     let mut transition = Mat::ZERO;
-    for i in 0..2 {
-        for j in 0..2 {
+    for (i, row) in slope.iter().enumerate() {
+        for (j, value) in row.iter().enumerate() {
             for rates in [0, 4] {
-                transition.0[i + rates][j + rates] = slope[i][j];
-                transition.0[i + 2 + rates][j + 2 + rates] = slope[i][j].abs();
+                transition.0[i + rates][j + rates] = *value;
+                transition.0[i + 2 + rates][j + 2 + rates] = value.abs();
             }
         }
     }
@@ -253,8 +253,8 @@ impl Space for Image {
             return Updated::Failed;
         }
         // The gain may overshoot below 0 where position and size are correlated by the camera's motion.
-        for i in 2..4 {
-            state.mean[i] = state.mean[i].max(0.5 * found[i]);
+        for (mean, found) in state.mean.iter_mut().zip(found).skip(2) {
+            *mean = mean.max(0.5 * found);
         }
         Updated::Done
     }

@@ -269,17 +269,16 @@ impl<S: Space, I: Iterator<Item = FrameInput<S>>> Iterator for FinishedTracks<S,
             if let Some(track) = self.ready.pop_front() {
                 return Some(Ok(track));
             }
-            match self.frames.as_mut()?.next() {
-                Some(frame) => match self.tracker.step(frame.time, &frame.detections, &frame.ego) {
-                    Ok(answer) => self.ready.extend(answer.finished),
-                    Err(err) => {
-                        self.frames = None;
-                        return Some(Err(err));
-                    }
-                },
-                None => {
+            let Some(frame) = self.frames.as_mut()?.next() else {
+                self.frames = None;
+                self.ready.extend(self.tracker.finish());
+                continue;
+            };
+            match self.tracker.step(frame.time, &frame.detections, &frame.ego) {
+                Ok(answer) => self.ready.extend(answer.finished),
+                Err(err) => {
                     self.frames = None;
-                    self.ready.extend(self.tracker.finish());
+                    return Some(Err(err));
                 }
             }
         }

@@ -224,7 +224,8 @@ impl<S: Space> TryFrom<Value> for TrackParams<S> {
 impl<S: Space> Default for TrackParams<S> {
     /// In an image: after ByteTrack. Scores 0.6 and 0.1, birth from 0.7, confirmed by the second frame, ended after 1 s.
     ///
-    /// In the world: constant velocity, assignment by distance over ground, confirmed by 2 detections in 3 frames, ended after 1 s.
+    /// In the world: constant velocity, assignment by distance over ground within what the filter can explain, confirmed by 3 detections
+    /// in 4 frames, ended after 1 s.
     fn default() -> Self {
         Self {
             all: S::defaults(),
@@ -246,6 +247,7 @@ impl TrackParams<Image> {
         let (association, life) = (&mut params.all.association, &mut params.all.life);
         (association.high_score, association.low_score) = (0.0, 0.0);
         (association.first, association.second, association.tentative) = (gate, None, gate);
+        association.innovation = None;
         (life.birth_score, life.confirm_hits, life.confirm_window) = (0.0, 3, 3);
         life.coast_s = 1.5 * frame_s;
         life.duplicate_iou = 1.0;
@@ -263,6 +265,7 @@ impl TrackParams<World> {
         let (association, life) = (&mut params.all.association, &mut params.all.life);
         (association.high_score, association.low_score) = (0.0, 0.0);
         (association.first, association.second, association.tentative) = (gate, None, gate);
+        association.innovation = None;
         (life.birth_score, life.confirm_hits, life.confirm_window) = (0.0, 3, 3);
         life.coast_s = 2.5 * frame_s;
         params
@@ -281,6 +284,7 @@ impl TrackParams<World> {
         let (association, life) = (&mut params.all.association, &mut params.all.life);
         (association.high_score, association.low_score) = (0.0, 0.0);
         (association.first, association.second, association.tentative) = (gate, None, gate);
+        association.innovation = None;
         association.greedy = true;
         (life.birth_score, life.confirm_hits, life.confirm_window) = (0.0, 1, 1);
         life.coast_s = 3.5 * frame_s;

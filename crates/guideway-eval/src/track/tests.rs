@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::kalman::Gaussian;
 use super::mat::Mat;
-use super::space::{Space, Updated};
+use super::space::{Space as _, Updated};
 use super::*;
 
 fn cuboid_detection([x, y, yaw]: [f64; 3], velocity: Option<[f64; 3]>) -> CuboidDetection {

@@ -522,7 +522,8 @@ impl<S: Space> Tracker<S> {
                 track.confirmed |= (track.seen & window).count_ones() >= params.life.confirm_hits
                     || params.life.confirm_score.is_some_and(|score| found.score >= score);
             }
-            if keeps_steps {
+            // A past begins with a detection.
+            if keeps_steps && (found.is_some() || !track.steps.is_empty()) {
                 track.steps.push(Step {
                     time,
                     ego: *ego,

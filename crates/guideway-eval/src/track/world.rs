@@ -328,16 +328,17 @@ impl Space for World {
             association: Association {
                 high_score: 0.5,
                 low_score: 0.1,
-                first: Gate::CenterDistance { below: 2.0, per_s: 2.0 },
+                first: Gate::CenterDistance { below: 1.5, per_s: 2.0 },
                 second: Some(Gate::CenterDistance { below: 1.0, per_s: 1.0 }),
-                tentative: Gate::CenterDistance { below: 3.0, per_s: 2.0 },
-                innovation: None,
+                // Their velocity is unknown, so that the way to the next detection depends on the time between frames.
+                tentative: Gate::Mahalanobis { probability: 0.997 },
+                innovation: Some(0.999),
                 greedy: false,
             },
             life: Lifecycle {
                 birth_score: 0.5,
-                confirm_hits: 2,
-                confirm_window: 3,
+                confirm_hits: 3,
+                confirm_window: 4,
                 confirm_score: None,
                 coast_s: 1.0,
                 duplicate_iou: 0.3,
