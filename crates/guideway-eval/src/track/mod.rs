@@ -25,7 +25,7 @@
 //!    own, so that the order given does not matter.
 //! 2. Tracks not seen for too long end, the others are predicted to the frame's stamp by a Kalman filter (Kalman, "A new approach to linear
 //!    filtering and prediction problems", 1960). Time is in seconds throughout, steps may have any length, and noise grows with time in such a
-//!    way that two short steps are one long one (exactly so where the motion is linear).
+//!    way that two short steps are one long one (exactly so at constant velocity in the world).
 //! 3. The sensor's own motion: cuboids go from the ego frame to the world's, and tracked boxes are warped with the image ([`Warp`]).
 //! 4. Assignment within gates in three stages (Zhang et al., "ByteTrack: multi-object tracking by associating every detection box", 2022), optimal
 //!    in each as in SORT (Bewley et al. 2016), or greedy as in CenterPoint (Yin et al. 2021): [`Association`], [`Gate`].

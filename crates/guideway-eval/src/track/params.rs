@@ -224,8 +224,8 @@ impl<S: Space> TryFrom<Value> for TrackParams<S> {
 impl<S: Space> Default for TrackParams<S> {
     /// In an image: after ByteTrack. Scores 0.6 and 0.1, birth from 0.7, confirmed by the second frame, ended after 1 s.
     ///
-    /// In the world: constant velocity, assignment by distance over ground within what the filter can explain, confirmed by 3 detections
-    /// in 4 frames, ended after 1 s.
+    /// In the world: constant velocity, assignment by distance over ground (new tracks: by what the filter thinks possible), confirmed by
+    /// 3 detections in 4 frames, ended after 1 s.
     fn default() -> Self {
         Self {
             all: S::defaults(),

@@ -328,11 +328,11 @@ impl Space for World {
             association: Association {
                 high_score: 0.5,
                 low_score: 0.1,
-                first: Gate::CenterDistance { below: 1.5, per_s: 2.0 },
+                first: Gate::CenterDistance { below: 1.0, per_s: 4.0 },
                 second: Some(Gate::CenterDistance { below: 1.0, per_s: 1.0 }),
                 // Their velocity is unknown, so that the way to the next detection depends on the time between frames.
                 tentative: Gate::Mahalanobis { probability: 0.997 },
-                innovation: Some(0.999),
+                innovation: None,
                 greedy: false,
             },
             life: Lifecycle {

@@ -178,9 +178,9 @@ fn ids_of_kitti_come_back() {
     println!("image {flat_sum:?}\nimage, crowd {crowd:?}\nspace {solid_sum:?}");
     assert_eq!(solid_sum.given, crowd.given + flat_sum.given);
     assert!(solid_sum.given > 20_000);
-    flat_sum.at_most(3.0, 5.0, 0.95);
-    crowd.at_most(24.0, 9.0, 0.96);
-    solid_sum.at_most(2.0, 2.0, 0.94);
+    flat_sum.at_most(4.0, 5.0, 0.94);
+    crowd.at_most(21.0, 6.0, 0.97);
+    solid_sum.at_most(1.5, 1.5, 0.95);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn ids_of_tud_come_back() {
     }
     println!("{sum:?}");
     assert!(sum.given > 4_000);
-    sum.at_most(2.0, 2.0, 0.97);
+    sum.at_most(1.0, 1.0, 0.97);
 }
 
 /// PointRCNN's detections of KITTI against the labels: a label's track is that of the nearest detection within 2 m.
@@ -273,4 +273,7 @@ fn real_detections_of_kitti_are_tracked() {
         sum.add(of_class);
     }
     println!("{sum:?}");
+    assert!(sum.given > 4_000);
+    // the detector itself misses a part of the pedestrians
+    sum.at_most(1.0, 30.0, 0.74);
 }
