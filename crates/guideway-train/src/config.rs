@@ -74,6 +74,10 @@ impl Default for ModelConfig {
 pub struct TrainConfig {
     /// Passes over the training samples.
     pub epochs: usize,
+    /// Images to look at in the whole training, in place of `epochs`: as many whole passes as fit, at least one. Sets of unlike size are learnt with equal
+    /// effort.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<u64>,
     /// Images per step.
     pub batch: usize,
     /// Highest learning rate of AdamW, reached after the warm-up.
@@ -108,6 +112,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             epochs: 100,
+            images: None,
             batch: 16,
             learning_rate: 2e-3,
             final_learning_rate: 0.02,
@@ -122,6 +127,36 @@ impl Default for TrainConfig {
             seed: 0,
             loader_threads: 2,
             cache_mb: 512,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Passes over so many samples.
+    ///
+    /// ```
+    /// let mut train = guideway_train::DetectorConfig::default().train;
+    /// train.images = Some(1000);
+    /// assert_eq!((train.epochs_over(300), train.epochs_over(2000)), (3, 1));
+    /// train.images = None;
+    /// assert_eq!(train.epochs_over(300), train.epochs);
+    /// ```
+    pub fn epochs_over(&self, samples: usize) -> usize {
+        match self.images {
+            // No samples are refused elsewhere.
+            Some(images) => {
+                usize::try_from(images / samples.max(1) as u64).map_or(usize::MAX, |passes| passes.clamp(1, 1_000_000))
+            }
+            None => self.epochs,
+        }
+    }
+
+    /// The same, with `images` turned into epochs over so many samples.
+    pub(crate) fn over(&self, samples: usize) -> Self {
+        Self {
+            epochs: self.epochs_over(samples),
+            images: None,
+            ..self.clone()
         }
     }
 }
@@ -281,6 +316,10 @@ impl DetectorConfig {
         let count = "from 1 to 1000000";
         let counted = |n: usize| (1..=1_000_000).contains(&n);
         check("train.epochs", &train.epochs, count, counted(train.epochs))?;
+        if let Some(images) = train.images {
+            let rule = "from 1 to 1000000000000";
+            check("train.images", &images, rule, (1..=1_000_000_000_000).contains(&images))?;
+        }
         check(
             "train.batch",
             &train.batch,
@@ -436,6 +475,7 @@ mod tests {
             ("[model]\nstrides = []", "model.strides"),
             ("[model]\nclasses = [\"car\", \"car\"]", "model.classes"),
             ("[train]\nbatch = 0", "train.batch"),
+            ("[train]\nimages = 0", "train.images"),
             ("[train]\nlearning_rate = nan", "train.learning_rate"),
             ("[train]\nema_decay = 1.0", "train.ema_decay"),
             ("[augment]\nscale_min = 2.0\nscale_max = 1.0", "augment.scale_max"),

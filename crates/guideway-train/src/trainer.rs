@@ -219,6 +219,14 @@ pub fn train(
         return Err(none("the training split is empty"));
     }
     let plain = training.device.open()?;
+    let config = DetectorConfig {
+        train: config.train.over(training.train.len()),
+        ..config.clone()
+    };
+    let training = &Training {
+        config: &config,
+        ..*training
+    };
     let run = Run {
         training,
         classes,

@@ -214,7 +214,7 @@ impl Workspace {
             return Err(Error::interrupted(
                 format!(
                     "model `{name}` has learnt for {epochs} of {} epochs, and its checkpoint is kept in {}",
-                    detector.train.epochs,
+                    detector.train.epochs_over(train.len()),
                     folder.display()
                 ),
                 "train it again with the same arguments: it goes on from the checkpoint, to the same weights",

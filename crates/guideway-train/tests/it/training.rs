@@ -110,6 +110,20 @@ fn the_same_seed_gives_the_same_weights_on_any_number_of_threads() {
 }
 
 #[test]
+fn images_stand_for_as_many_passes_as_fit() {
+    let source = MemorySource::new(shapes(20, 3));
+    let mut config = small(1);
+    config.train.images = Some(50);
+    let counted = weights(&config, &source);
+    assert!(
+        counted == weights(&small(2), &source),
+        "50 images are two passes over 20"
+    );
+    config.train.images = Some(7);
+    assert!(counted != weights(&config, &source), "7 images are one pass over 20");
+}
+
+#[test]
 fn a_training_that_no_longer_improves_stops_and_keeps_its_best() {
     let mut config = small(30);
     config.train.eval_every = 1;

@@ -193,8 +193,17 @@ impl<'g> Course<'g> {
 
     /// Images in training with so many frames.
     fn trains_on(&self, round: u32, frames: u64) -> u64 {
-        let epochs = self.detector(round).1.train.epochs as u64;
+        let epochs = self.detector(round).1.train.epochs_over(frames as usize) as u64;
         frames * epochs * u64::from(self.ground.file.model.members(round))
+    }
+
+    /// The most images in training with at most so many frames.
+    fn trains_on_at_most(&self, round: u32, frames: u64) -> u64 {
+        match self.detector(round).1.train.images {
+            // Fewer frames may fit in better.
+            Some(images) => images.max(frames) * u64::from(self.ground.file.model.members(round)),
+            None => self.trains_on(round, frames),
+        }
     }
 
     fn detector(&self, round: u32) -> &(std::path::PathBuf, guideway_train::DetectorConfig) {
@@ -215,7 +224,7 @@ impl<'g> Course<'g> {
         };
         let trained = before.last().map_or(0, |round| round.train_frames) + frames as u64;
         let compute = self.ground.prices.of(plan.looking.plus(Work {
-            trained: self.trains_on(plan.round, trained),
+            trained: self.trains_on_at_most(plan.round, trained),
             predicted: 0,
         }))?;
         let spent = before
