@@ -17,18 +17,38 @@ pub(crate) fn cores() -> usize {
 }
 
 /// Does work for each item, on so many threads at most. The results come in the order of the items; of several errors, the first item's.
+///
+/// What an item's work does in parallel shares its thread and its part of the cores: several items that split small pieces of work among the same
+/// threads would mostly wait for each other.
 pub(crate) fn side_by_side<I: Sync, R: Send>(
     items: &[I],
     threads: usize,
     work: impl Fn(&I) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
     let threads = threads.min(items.len());
+    if threads <= 1 {
+        return items.iter().map(work).collect();
+    }
+    let pools = (0..threads)
+        .map(|_| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads((cores() / threads).max(1))
+                .build()
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|err| {
+            Error::failed(
+                format!("cannot start threads: {err}"),
+                "free some, or work on fewer things at once",
+            )
+        })?;
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(usize::MAX);
     let results: Mutex<Vec<(usize, Result<R, Error>)>> = Mutex::default();
     std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
+        let (next, failed, results, work) = (&next, &failed, &results, &work);
+        for pool in &pools {
+            scope.spawn(move || {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(at) else { break };
@@ -36,7 +56,7 @@ pub(crate) fn side_by_side<I: Sync, R: Send>(
                     if failed.load(Ordering::Relaxed) < usize::MAX {
                         break;
                     }
-                    let result = work(item);
+                    let result = pool.install(|| work(item));
                     if result.is_err() {
                         failed.fetch_min(at, Ordering::Relaxed);
                     }
