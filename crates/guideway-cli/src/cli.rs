@@ -421,26 +421,51 @@ pub(crate) enum EvalCommand {
         seed: u64,
     },
     /// Evaluate result files made elsewhere; needs no workspace
-    Files {
-        /// The format of both files
-        #[arg(long, value_enum, default_value_t = ResultFormat::Coco, value_name = "FORMAT")]
-        format: ResultFormat,
-        /// Ground truth
-        #[arg(long, value_name = "FILE")]
-        gt: PathBuf,
-        /// Predictions
-        #[arg(long, value_name = "FILE")]
-        pred: PathBuf,
-        /// What is matched
-        #[arg(long, value_enum, default_value_t = IouType::Bbox, value_name = "TYPE")]
-        iou_type: IouType,
-    },
+    ///
+    /// With --output-format json it prints every number, under the names that the reference implementation gives them.
+    Files(FilesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    /// The format of both sides
+    #[arg(long, value_enum, default_value_t = ResultFormat::Coco, value_name = "FORMAT")]
+    pub(crate) format: ResultFormat,
+    /// Ground truth: a file (coco, av2) or a folder (kitti: label_2; nuscenes: the tables; mot: one folder per sequence, or KITTI's with label_02)
+    #[arg(long, value_name = "PATH", required_unless_present = "print_params")]
+    pub(crate) gt: Option<PathBuf>,
+    /// Predictions: a file (coco, nuscenes, av2) or a folder (kitti, mot: a text file per frame or sequence, or the folder that holds them as `data`)
+    #[arg(long, value_name = "PATH", required_unless_present = "print_params")]
+    pub(crate) pred: Option<PathBuf>,
+    /// coco: what is matched
+    #[arg(long, value_enum, default_value_t = IouType::Bbox, value_name = "TYPE")]
+    pub(crate) iou_type: IouType,
+    /// nuscenes: only the scenes that the data base's splits.json lists under this name; mot: the end of KITTI's sequence map [training]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) split: Option<String>,
+    /// av2: the folder of the logs, with maps and poses; needed unless `eval_only_roi_instances` of the parameters is false
+    #[arg(long, value_name = "DIR")]
+    pub(crate) maps: Option<PathBuf>,
+    /// Classes, thresholds, ranges and whatever else there is, in place of the official ones
+    #[arg(long, value_name = "FILE")]
+    pub(crate) params: Option<PathBuf>,
+    /// Print the official parameters as the JSON that --params takes
+    #[arg(long, conflicts_with_all = ["pred", "params"])]
+    pub(crate) print_params: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ResultFormat {
     /// COCO instances JSON and COCO results JSON
     Coco,
+    /// The KITTI object benchmark: 2D, AOS, BEV and 3D
+    Kitti,
+    /// nuScenes detection: mAP, true-positive errors, NDS
+    Nuscenes,
+    /// Argoverse 2 detection: AP, ATE, ASE, AOE, CDS
+    Av2,
+    /// Tracking, in folders of MOTChallenge or KITTI: HOTA, CLEAR, identity
+    Mot,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -200,6 +200,14 @@ pub enum ErrorKind {
         /// What to do, where more is known.
         hint: Option<String>,
     },
+    /// A file of an evaluation's parameters is wrong.
+    #[error("cannot read the parameters in {}", path.display())]
+    ParamsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// Reading a log failed.
     #[error(transparent)]
     Log(#[from] guideway_ingest::mcap::McapError),
@@ -376,6 +384,9 @@ impl Hint for Error {
             ErrorKind::LoopFile { hint, .. } => hint.clone().or_else(|| {
                 Some("`guideway docs schema loop` and `guideway docs schema experiment` list every key".to_owned())
             }),
+            ErrorKind::ParamsFile { .. } => Some(
+                "`guideway eval files --format FORMAT --print-params` writes a whole file, to be changed".to_owned(),
+            ),
             ErrorKind::Setting { .. } => Some("change it there, or remove it for the default".to_owned()),
             ErrorKind::Eval(err) => err.hint(),
             ErrorKind::Mine(err) => err.hint(),

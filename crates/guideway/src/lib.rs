@@ -73,7 +73,7 @@ pub use docs::{schema, schemas};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{ClassResult, EvalDelta, EvalDiff, EvalReport};
 pub use experiment::{Arm, ArmSummary, Comparison, CourseResult, ExperimentFile, ExperimentReport, OwnFold, PoolShare};
-pub use files::{ResultFormat, evaluate_files};
+pub use files::{FilesOptions, FilesReport, ResultFormat, default_params, evaluate_files};
 pub use guideway_core as core;
 pub use guideway_eval as eval;
 pub use guideway_mine::scores::Aggregate;

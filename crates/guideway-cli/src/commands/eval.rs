@@ -1,10 +1,11 @@
 //! `eval`: run, list, show, compare, and result files made elsewhere.
 
-use guideway::{Error, EvalReport, ResultFormat};
+use guideway::{Error, EvalReport};
 use serde_json::{Value, json};
 
+use super::files;
 use super::log::short;
-use crate::cli::{EvalCommand, IouType, ResultFormat as ResultFormatArg};
+use crate::cli::EvalCommand;
 use crate::context::{Context, Outcome};
 use crate::output::{Grid, Report, count};
 
@@ -49,40 +50,11 @@ pub(crate) fn run(context: &Context, command: &EvalCommand) -> Result<Outcome, E
             resamples,
             seed,
         } => diff(context, baseline, candidate, *resamples, *seed),
-        EvalCommand::Files {
-            format,
-            gt,
-            pred,
-            iou_type,
-        } => {
-            let ResultFormatArg::Coco = format;
-            let iou_type = match iou_type {
-                IouType::Bbox => guideway::eval::coco::IouType::Bbox,
-                IouType::Segm => guideway::eval::coco::IouType::Segm,
-            };
-            let result = guideway::evaluate_files(ResultFormat::Coco, gt, pred, iou_type, &context.console)?;
-            let mut stats = Grid::new(&["metric", "value"]).decimals(&["value"], 4);
-            for stat in &result.stats {
-                stats.push(vec![json!(stat.name), number(stat.value)]);
-            }
-            let mut classes = Grid::new(&["category", "AP", "AP50"]).decimals(&["AP", "AP50"], 4);
-            for category in &result.per_category {
-                let of = |name: &str| {
-                    category
-                        .stats
-                        .iter()
-                        .find(|stat| stat.name == name)
-                        .and_then(|stat| stat.value)
-                };
-                classes.push(vec![json!(category.name), number(of("AP")), number(of("AP50"))]);
-            }
-            context.print(&Report::new(&result).grid(stats.clone()).grid(classes).rows(stats))?;
-            Ok(context.outcome())
-        }
+        EvalCommand::Files(args) => files::run(context, args),
     }
 }
 
-fn number(value: Option<f64>) -> Value {
+pub(super) fn number(value: Option<f64>) -> Value {
     value.filter(|v| v.is_finite()).map_or(Value::Null, |v| json!(v))
 }
 

@@ -7,6 +7,7 @@ mod data;
 mod dataset;
 mod docs;
 mod eval;
+mod files;
 mod label;
 mod lineage;
 mod log;

@@ -5,6 +5,7 @@
 mod bug;
 mod errors;
 mod failures;
+mod files;
 mod interrupt;
 mod kill;
 mod label;

@@ -211,7 +211,9 @@ pub fn evaluate(
         (true, None) => {
             return Err(EvalError::Parameter {
                 parameter: "eval_only_roi_instances",
-                problem: "the region of interest needs the folder of the logs, with their maps and poses".to_owned(),
+                problem:
+                    "it is true, and no folder of logs with their maps and poses is named: name one, or set it to false"
+                        .to_owned(),
             });
         }
     };

@@ -4,7 +4,7 @@ use guideway_core::BBox;
 use guideway_eval::events::EventKind;
 use guideway_eval::mistakes::{Exposure, GroupParams, Mistake, Rate, Sighting, group, rates};
 use proptest::prelude::*;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 const FRAME_NS: i64 = 100_000_000;
