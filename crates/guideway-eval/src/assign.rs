@@ -54,7 +54,7 @@ impl PairMatrix {
     /// From rows of equal length.
     pub fn from_rows<R: AsRef<[f64]>>(rows: &[R]) -> Result<Self, EvalError> {
         let columns = rows.first().map_or(0, |row| row.as_ref().len());
-        let values: Vec<f64> = rows.iter().flat_map(|row| row.as_ref()).copied().collect();
+        let values: Vec<f64> = rows.iter().flat_map(AsRef::as_ref).copied().collect();
         match rows.iter().find(|row| row.as_ref().len() != columns) {
             Some(odd) => Err(EvalError::Shape {
                 rows: 1,

@@ -326,6 +326,8 @@ pub enum EvalError {
         problem: String,
         /// Frame, and sequence where known.
         place: String,
+        /// What to do next.
+        next: &'static str,
     },
     /// A line of a text file that cannot be read.
     #[error("{file}, line {line}, column {column}: {problem}")]
@@ -338,6 +340,8 @@ pub enum EvalError {
         column: usize,
         /// What is wrong.
         problem: String,
+        /// What to do next.
+        next: &'static str,
     },
     /// A sequence or video that one side has and the other has not.
     #[error("{side}: there is nothing for {name}: {problem}")]
@@ -348,6 +352,8 @@ pub enum EvalError {
         name: String,
         /// What was looked for.
         problem: String,
+        /// What to do next.
+        next: &'static str,
     },
     /// A file that cannot be read from disk.
     #[error("cannot read {}", path.display())]
@@ -422,13 +428,7 @@ impl Hint for EvalError {
             Self::DuplicateTrack { .. } => {
                 "a track has one box in a frame; drop one of the two, or give the second object an id of its own"
             }
-            Self::Frame { .. } => {
-                "give one row per label and one column per prediction, with similarities from 0 to 1 or distances from 0"
-            }
-            Self::Line { .. } => "repair the line; the documentation of `mot::files` lists the columns of each format",
-            Self::MissingSequence { .. } => {
-                "write a file for every sequence, an empty one where nothing was found, and name it as the ground truth does"
-            }
+            Self::Frame { next, .. } | Self::Line { next, .. } | Self::MissingSequence { next, .. } => next,
             Self::Io { source, .. } => return for_io(source),
         };
         Some(text.to_owned())

@@ -109,6 +109,7 @@ impl Accumulator {
             return Err(EvalError::Frame {
                 problem: format!("a distance is {value}, which is less than 0"),
                 place: place(),
+                next: "give distances from 0, and NaN for pairs that may not be",
             });
         }
         self.counts.frames += 1;
@@ -513,10 +514,9 @@ impl Default for MotParams {
 
 /// Counts one sequence as motmetrics' `compare_to_groundtruth` does. Frames without any label and prediction are left out.
 pub fn count_boxes(sequence: &BoxSequence, params: &MotParams) -> Result<MotCounts, EvalError> {
-    if !(params.max_distance >= 0.0) {
+    if params.max_distance.is_nan() || params.max_distance < 0.0 {
         return bad("max_distance", "it must be 0 or more");
     }
-    sequence.validate()?;
     let mut accumulator = Accumulator::default();
     let mut distances = PairMatrix::default();
     let scores = &sequence.tracks.score;
@@ -528,7 +528,7 @@ pub fn count_boxes(sequence: &BoxSequence, params: &MotParams) -> Result<MotCoun
         };
         [x - params.origin, y - params.origin, w, h]
     };
-    for frame in sequence.each_frame() {
+    for frame in sequence.each_frame()? {
         let labels: Vec<usize> = (0..frame.labels.len())
             .filter(|row| params.class.is_none_or(|class| class == frame.label_class[*row]))
             .filter(|row| frame.mark[*row] >= params.min_mark)
@@ -542,7 +542,10 @@ pub fn count_boxes(sequence: &BoxSequence, params: &MotParams) -> Result<MotCoun
             continue;
         }
         let label_boxes: Vec<_> = labels.iter().map(|row| xywh(&frame.label_boxes[*row])).collect();
-        let boxes: Vec<_> = predictions.iter().map(|row| xywh(&frame.prediction_boxes[*row])).collect();
+        let boxes: Vec<_> = predictions
+            .iter()
+            .map(|row| xywh(&frame.prediction_boxes[*row]))
+            .collect();
         iou_distances(&label_boxes, &boxes, params.max_distance, &mut distances);
         let labels: Vec<u64> = labels.iter().map(|row| frame.labels[*row]).collect();
         let predictions: Vec<u64> = predictions.iter().map(|row| frame.predictions[*row]).collect();

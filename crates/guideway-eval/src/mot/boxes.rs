@@ -168,6 +168,7 @@ impl BoxSequence {
             return Err(EvalError::Frame {
                 problem: format!("{side}: rows are not by ascending frame"),
                 place: self.name.clone(),
+                next: "sort the rows by frame; within a frame their order decides between equals",
             });
         }
         for (row, numbers) in boxes.iter().enumerate() {
@@ -183,10 +184,11 @@ impl BoxSequence {
         Ok(())
     }
 
-    /// The frames one after the other, each with the boxes in it. The sequence must be valid.
-    pub fn each_frame(&self) -> impl Iterator<Item = BoxFrame<'_>> {
+    /// The frames one after the other, each with the boxes in it, if the sequence is valid.
+    pub fn each_frame(&self) -> Result<impl Iterator<Item = BoxFrame<'_>>, EvalError> {
+        self.validate()?;
         let (mut l, mut t, mut i) = (0, 0, 0);
-        (0..self.frames).map(move |frame| {
+        Ok((0..self.frames).map(move |frame| {
             let ls = take(&self.labels.frame, &mut l, frame, |f| *f);
             let ts = take(&self.tracks.frame, &mut t, frame, |f| *f);
             let is = take(&self.ignored, &mut i, frame, |(f, _)| *f);
@@ -202,7 +204,7 @@ impl BoxSequence {
                 prediction_boxes: &self.tracks.boxes[ts],
                 ignored: &self.ignored[is],
             }
-        })
+        }))
     }
 }
 
@@ -213,6 +215,50 @@ fn take<T>(rows: &[T], at: &mut usize, frame: u32, of: impl Fn(&T) -> u32) -> Ra
         *at += 1;
     }
     begin..*at
+}
+
+impl BoxFrame<'_> {
+    /// Have all slices of a side the same length, and are the boxes finite?
+    fn check(&self, place: &dyn Fn() -> String) -> Result<(), EvalError> {
+        let fail = |problem: String, next| {
+            Err(EvalError::Frame {
+                problem,
+                place: place(),
+                next,
+            })
+        };
+        let labels = [
+            self.label_class.len(),
+            self.label_boxes.len(),
+            self.mark.len(),
+            self.occlusion.len(),
+            self.truncation.len(),
+        ];
+        let predictions = [self.prediction_class.len(), self.prediction_boxes.len()];
+        for (side, count, others) in [
+            (Side::GroundTruth, self.labels.len(), &labels[..]),
+            (Side::Detections, self.predictions.len(), &predictions[..]),
+        ] {
+            if let Some(other) = others.iter().find(|other| **other != count) {
+                return fail(
+                    format!("{side}: there are {count} tracks and {other} values in another column"),
+                    "give every column one value per box",
+                );
+            }
+        }
+        for (side, boxes) in [
+            (Side::GroundTruth, self.label_boxes),
+            (Side::Detections, self.prediction_boxes),
+        ] {
+            if let Some(row) = boxes.iter().position(|numbers| numbers.iter().any(|v| !v.is_finite())) {
+                return fail(
+                    format!("{side}: box {row} is {:?}, which is not finite", boxes[row]),
+                    "drop or repair the box",
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Applies [`ClassRules`] to frames.
@@ -255,6 +301,7 @@ impl RuleFilter {
 
     /// What counts of a frame. `place` names the frame in messages.
     pub fn apply(&mut self, frame: &BoxFrame<'_>, place: &dyn Fn() -> String) -> Result<FrameView<'_>, EvalError> {
+        frame.check(place)?;
         self.select(frame, place)?;
         self.removed.clear();
         self.removed.resize(self.prediction_rows.len(), false);
@@ -284,10 +331,11 @@ impl RuleFilter {
             all || rules.class == Some(class) || rules.distractors.contains(&class)
         }));
         self.prediction_rows.clear();
-        self.prediction_rows.extend(
-            (0..frame.predictions.len())
-                .filter(|row| rules.predicted.is_none_or(|class| class == frame.prediction_class[*row])),
-        );
+        self.prediction_rows.extend((0..frame.predictions.len()).filter(|row| {
+            rules
+                .predicted
+                .is_none_or(|class| class == frame.prediction_class[*row])
+        }));
         if all {
             // where all classes are of one kind, an id is theirs together, also of those that do not count
             unique(frame.labels, Side::GroundTruth, place)?;
@@ -319,6 +367,7 @@ impl RuleFilter {
                     frame.label_class[*row], rules.known
                 ),
                 place: place(),
+                next: "correct the class, or add it to `known` of the rules",
             });
         }
         let similarity = &self.similarity;
@@ -362,7 +411,9 @@ impl RuleFilter {
         let rows: Vec<usize> = (0..self.label_rows.len())
             .filter(|at| counts(self.label_rows[*at]))
             .collect();
-        let columns: Vec<usize> = (0..self.prediction_rows.len()).filter(|at| !self.removed[*at]).collect();
+        let columns: Vec<usize> = (0..self.prediction_rows.len())
+            .filter(|at| !self.removed[*at])
+            .collect();
         self.kept_labels.clear();
         self.kept_labels
             .extend(rows.iter().map(|at| frame.labels[self.label_rows[*at]]));
@@ -421,14 +472,13 @@ pub fn evaluate_boxes(
     let evaluated: Result<Vec<(String, SequenceReport)>, EvalError> = sequences
         .par_iter()
         .map(|sequence| {
-            sequence.validate()?;
             let classes: Result<SequenceReport, EvalError> = rules
                 .par_iter()
                 .map(|rules| {
                     let first = u64::from(sequence.first_frame);
                     let mut passes = OnePass::new(params)?.named(&sequence.name, first);
                     let mut filter = RuleFilter::new(rules, sequence.format)?;
-                    for (at, frame) in sequence.each_frame().enumerate() {
+                    for (at, frame) in sequence.each_frame()?.enumerate() {
                         let place = || format!("frame {} of {}", at as u64 + first, sequence.name);
                         passes.push(filter.apply(&frame, &place)?)?;
                     }

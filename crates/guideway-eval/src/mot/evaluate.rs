@@ -28,6 +28,8 @@ struct Totals {
     predictions: u64,
 }
 
+const SAME_FRAMES: &str = "give the second pass the same frames as the first";
+
 /// The first pass: CLEAR, identity, and the alignment that HOTA's second pass needs.
 ///
 /// What it holds is a few numbers per object, per track, and per pair of the two that was ever alike in some frame: nothing grows
@@ -225,12 +227,18 @@ impl SecondPass {
         let first = &self.first;
         for (side, known, ids, out) in [
             (Side::GroundTruth, &first.objects, frame.labels, &mut self.labels),
-            (Side::Detections, &first.tracks, frame.predictions, &mut self.predictions),
+            (
+                Side::Detections,
+                &first.tracks,
+                frame.predictions,
+                &mut self.predictions,
+            ),
         ] {
             if let Err(id) = known.lookup(ids, out) {
                 return Err(EvalError::Frame {
                     problem: format!("{side}: track {id} was not there in the first pass"),
                     place: place(),
+                    next: SAME_FRAMES,
                 });
             }
         }
@@ -292,12 +300,15 @@ impl SecondPass {
 
     /// The numbers of the sequence.
     pub fn finish(self) -> Result<ClassReport, EvalError> {
-        if self.totals != self.first.totals {
-            let what = |totals: Totals| totals.frames + totals.labels + totals.predictions;
-            return Err(EvalError::Mismatch {
-                what: "frames, labels and predictions of the two passes",
-                a: what(self.first.totals),
-                b: what(self.totals),
+        let (first, second) = (self.first.totals, self.totals);
+        if second != first {
+            return Err(EvalError::Frame {
+                problem: format!(
+                    "the first pass had {} frames with {} labels and {} predictions, the second {} with {} and {}",
+                    first.frames, first.labels, first.predictions, second.frames, second.labels, second.predictions
+                ),
+                place: self.first.name.sequence.unwrap_or_else(|| "the sequence".to_owned()),
+                next: SAME_FRAMES,
             });
         }
         let hota = self.hota();

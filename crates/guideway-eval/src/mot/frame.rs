@@ -55,6 +55,7 @@ pub(crate) fn check_shape(
             matrix.columns()
         ),
         place: place(),
+        next: "give one row per label and one column per prediction",
     })
 }
 
@@ -74,6 +75,7 @@ impl FrameView<'_> {
                     self.similarity.values()[at]
                 ),
                 place: place(),
+                next: "similarities are from 0 (nothing in common) to 1 (the same); `CenterDistance` makes such of distances",
             });
         }
         Ok(())

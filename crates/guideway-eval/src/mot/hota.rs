@@ -187,11 +187,7 @@ impl HotaScores {
                 .map(|(sum, tp)| sum / tp.max(1.0))
                 .collect()
         };
-        let (ass_re, ass_pr, ass_a) = (
-            average(|p| &p.ass_re),
-            average(|p| &p.ass_pr),
-            average(|p| &p.ass_a),
-        );
+        let (ass_re, ass_pr, ass_a) = (average(|p| &p.ass_re), average(|p| &p.ass_pr), average(|p| &p.ass_a));
         all.ass_re = ass_re;
         all.ass_pr = ass_pr;
         all.ass_a = ass_a;

@@ -3,7 +3,9 @@
 //! Objects and tracks are matched one to one over the whole sequence so that most boxes agree; a pair of boxes agrees where its similarity
 //! reaches the threshold.
 
-use crate::assign::{PairMatrix, assign_all};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::assign::{Assigner, PairMatrix};
 use crate::error::EvalError;
 
 /// The identity numbers of one class; field names in JSON are `TrackEval`'s.
@@ -90,16 +92,63 @@ impl IdentityScores {
 /// The most boxes that can agree when objects and tracks are paired one to one.
 ///
 /// The references solve it with a row and a column more for each object and track, to be left alone at the cost of all
-/// its boxes. That costs labels + predictions - 2 · agreeing, so its least is where most agree.
+/// its boxes. That costs labels + predictions - 2 · agreeing, so its least is where most agree. Objects and tracks that no chain of agreeing pairs joins
+/// cannot disturb one another, so each such group is solved alone, which keeps the matrices small.
 pub(crate) fn most_agreeing(
     objects: usize,
     tracks: usize,
     agreeing: impl Iterator<Item = (usize, usize, u64)>,
 ) -> Result<u64, EvalError> {
-    let mut costs = PairMatrix::new(objects, tracks, 0.0);
-    for (object, track, boxes) in agreeing {
-        costs.set(object, track, -(boxes as f64));
+    let pairs: Vec<(usize, usize, u64)> = agreeing.filter(|(_, _, boxes)| *boxes > 0).collect();
+    let mut groups = Groups::new(objects + tracks);
+    for (object, track, _) in &pairs {
+        groups.join(*object, objects + track);
     }
-    let pairs = assign_all(&costs)?;
-    Ok(pairs.iter().map(|(row, column)| -costs.get(*row, *column)).sum::<f64>() as u64)
+    let mut by_group: BTreeMap<usize, Vec<(usize, usize, u64)>> = BTreeMap::new();
+    for pair in pairs {
+        by_group.entry(groups.of(pair.0)).or_default().push(pair);
+    }
+    let mut assigner = Assigner::default();
+    let mut costs = PairMatrix::default();
+    let mut most = 0;
+    for pairs in by_group.into_values() {
+        let places = |ids: BTreeSet<usize>| -> BTreeMap<usize, usize> {
+            ids.into_iter().enumerate().map(|(place, id)| (id, place)).collect()
+        };
+        let rows = places(pairs.iter().map(|(object, _, _)| *object).collect());
+        let columns = places(pairs.iter().map(|(_, track, _)| *track).collect());
+        costs.reset(rows.len(), columns.len(), 0.0);
+        for (object, track, boxes) in &pairs {
+            if let (Some(row), Some(column)) = (rows.get(object), columns.get(track)) {
+                costs.set(*row, *column, -(*boxes as f64));
+            }
+        }
+        let matched = assigner.all(&costs)?.iter();
+        most += matched.map(|(row, column)| -costs.get(*row, *column)).sum::<f64>() as u64;
+    }
+    Ok(most)
+}
+
+/// Sets that are joined.
+struct Groups(Vec<usize>);
+
+impl Groups {
+    fn new(members: usize) -> Self {
+        Self((0..members).collect())
+    }
+
+    /// The member that stands for a member's set.
+    fn of(&mut self, member: usize) -> usize {
+        let mut at = member;
+        while self.0[at] != at {
+            self.0[at] = self.0[self.0[at]];
+            at = self.0[at];
+        }
+        at
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.of(a), self.of(b));
+        self.0[a.max(b)] = a.min(b);
+    }
 }

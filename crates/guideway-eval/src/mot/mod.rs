@@ -1,4 +1,46 @@
-//! Tracking.
+//! Tracking metrics: do predicted tracks find the objects, and keep to them?
+//!
+//! ```
+//! use guideway_eval::mot::{BoxSequence, ClassRules, TrackParams, evaluate_boxes};
+//!
+//! let mut drive = BoxSequence { name: "drive".to_owned(), frames: 4, ..BoxSequence::default() };
+//! for frame in 0..4 {
+//!     let x = 10.0 * f64::from(frame);
+//!     drive.labels.push(frame, 1, 1, [x, 0.0, 40.0, 80.0]);
+//!     // the tracker takes it for another object half way
+//!     drive.tracks.push(frame, if frame < 2 { 5 } else { 6 }, 1, [x, 0.0, 40.0, 80.0], 0.9);
+//! }
+//! let report = evaluate_boxes(&[drive], &[ClassRules::mot17()], &TrackParams::default())?;
+//! let (_, pedestrian) = &report.combined[0];
+//! assert_eq!(pedestrian.clear.switches, 1);
+//! assert!((pedestrian.hota.means().hota - 0.5_f64.sqrt()).abs() < 1e-12);
+//! # Ok::<(), guideway_eval::EvalError>(())
+//! ```
+//!
+//! | numbers | defined by | equal to | here |
+//! |---|---|---|---|
+//! | HOTA, `DetA`, `AssA`, `LocA`, … at 19 α | Luiten et al., "HOTA", IJCV 2021 | `TrackEval` | [`evaluate_boxes`], [`FirstPass`], [`SecondPass`] |
+//! | MOTA, MOTP, IDSW, Frag, MT, … | Bernardin and Stiefelhagen, CLEAR MOT, 2008 | `TrackEval` | the same |
+//! | IDF1, IDP, IDR | Ristani et al., ECCVW 2016 | `TrackEval` | the same |
+//! | the CLEAR and identity numbers of motmetrics | the same papers, matched otherwise | py-motmetrics 1.4.0 | [`Accumulator`], [`count_boxes`] |
+//! | AMOTA, AMOTP, TID, LGD | Weng et al. 2020, Caesar et al. 2020 | nuscenes-devkit | [`nuscenes`] |
+//! | box tracking and detection with ignored regions | Yu et al., BDD100K, 2020 | Scalabel | [`scalabel`] |
+//!
+//! # Steps
+//!
+//! 1. [`files`] reads folders of `MOTChallenge` and KITTI into [`BoxSequence`]s; other sources fill them, or push frames themselves.
+//! 2. [`similarities`] compares the boxes of a frame: [`BoxIou`] in images, [`CenterDistance`] in space, or any function.
+//! 3. [`RuleFilter`] takes out what a benchmark does not count, by [`ClassRules`]: distractors, occluded labels, ignore regions.
+//! 4. [`FirstPass`] and [`SecondPass`], or [`OnePass`], count; [`ClassReport::combine`] takes sequences together.
+//!
+//! # Memory
+//!
+//! Frames are pushed one after the other and none is kept. What [`FirstPass`], [`SecondPass`] and [`Accumulator`] hold is bounded by tracks:
+//! O(objects + tracks + pairs of the two that are ever alike in a frame), and at the end, for the identity matching, one number for every
+//! pair of an object and a track among those that agreeing pairs join. HOTA weighs each match by how well the two tracks go together over the whole sequence, so it needs the
+//! frames twice: [`evaluate`] takes a function that gives them again. Where they can be had only once, [`OnePass`] keeps the similarities that are
+//! not 0, which grows with the boxes; [`evaluate_boxes`], whose boxes are in memory anyway, does that.
+
 mod accumulator;
 mod boxes;
 mod clear;

@@ -95,7 +95,7 @@ impl Default for SweepParams {
 impl SweepParams {
     /// Are they usable?
     pub fn check(&self) -> Result<(), EvalError> {
-        if !(self.max_distance > 0.0) {
+        if self.max_distance.is_nan() || self.max_distance <= 0.0 {
             return bad("max_distance", "it must be more than 0");
         }
         if !(self.min_recall > 0.0 && self.min_recall <= 1.0) {
@@ -104,7 +104,7 @@ impl SweepParams {
         if self.thresholds == 0 {
             return bad("thresholds", "there must be some");
         }
-        if !(self.period > 0.0) {
+        if self.period.is_nan() || self.period <= 0.0 {
             return bad("period", "it must be more than 0");
         }
         Ok(())
@@ -206,7 +206,7 @@ pub fn sweep(scenes: &[CenterScene], params: &SweepParams) -> Result<SweepReport
     for (at, scene) in scenes.iter().enumerate() {
         check_scene(scene, at, params)?;
     }
-    let scenes: Vec<CenterScene> = scenes.par_iter().map(|scene| prepared(scene)).collect();
+    let scenes: Vec<CenterScene> = scenes.par_iter().map(prepared).collect();
     let classes: Result<Vec<SweepClass>, EvalError> = (0..params.classes.len() as u32)
         .into_par_iter()
         .map(|class| sweep_class(&scenes, class, params))
@@ -224,6 +224,7 @@ fn check_scene(scene: &CenterScene, at: usize, params: &SweepParams) -> Result<(
         return Err(EvalError::Frame {
             problem: "frames are not by ascending time".to_owned(),
             place: format!("scene {at}"),
+            next: "sort the frames of a scene by time, and give each moment once",
         });
     }
     for (number, frame) in scene.iter().enumerate() {
@@ -236,6 +237,7 @@ fn check_scene(scene: &CenterScene, at: usize, params: &SweepParams) -> Result<(
                     params.max_boxes
                 ),
                 place: place(),
+                next: "leave out the boxes with the lowest scores, or raise `max_boxes`",
             });
         }
         for (side, boxes) in [
@@ -257,6 +259,7 @@ fn check_scene(scene: &CenterScene, at: usize, params: &SweepParams) -> Result<(
                     return Err(EvalError::Frame {
                         problem: format!("{side}: row {row} has {value} in its centre or score"),
                         place: place(),
+                        next: "drop or repair the box",
                     });
                 }
                 if !seen.insert(one.track) {
@@ -326,7 +329,11 @@ fn fill_gaps(scene: &mut CenterScene, side: fn(&mut CenterFrame) -> &mut Vec<Cen
 }
 
 fn sweep_class(scenes: &[CenterScene], class: u32, params: &SweepParams) -> Result<SweepClass, EvalError> {
-    let labels: u64 = scenes.iter().flatten().map(|frame| of_class(&frame.labels, class).count() as u64).sum();
+    let labels: u64 = scenes
+        .iter()
+        .flatten()
+        .map(|frame| of_class(&frame.labels, class).count() as u64)
+        .sum();
     if labels == 0 {
         return Ok(SweepClass::default());
     }
@@ -429,7 +436,9 @@ fn thresholds(mut scores: Vec<f64>, labels: u64, params: &SweepParams) -> Vec<(f
     let most = reached.last().copied().unwrap_or(0.0);
     // recalls such as 0.3 are to be met exactly
     let recalls = linspace(params.min_recall, 1.0, params.thresholds);
-    let rounded = recalls.into_iter().map(|recall| (recall * 1e12).round_ties_even() / 1e12);
+    let rounded = recalls
+        .into_iter()
+        .map(|recall| (recall * 1e12).round_ties_even() / 1e12);
     let mut targets: Vec<(f64, Option<f64>)> = rounded
         .map(|recall| (recall, (recall <= most).then(|| interpolate(recall, &reached, &scores))))
         .collect();

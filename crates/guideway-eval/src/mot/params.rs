@@ -73,7 +73,7 @@ pub struct ClassRules {
     pub remove_threshold: Option<f64>,
     /// Classes that labels may have where predictions are matched for removal, empty for any: another one is an error, not silence.
     pub known: Vec<i64>,
-    /// Do labels whose mark is less than 1 stay out (and more than -1: `TrackEval` drops the fraction)?
+    /// Do labels with the mark 0 stay out? As in `TrackEval` the fraction is dropped first, so 0.9 is 0 too.
     pub marked_only: bool,
     /// Largest occlusion level of a label that counts.
     pub max_occlusion: Option<i64>,
@@ -132,7 +132,8 @@ impl ClassRules {
         }
     }
 
-    /// KITTI tracking's two classes in 2D, by [`KittiClasses`](super::files::KittiClasses): cars (vans are distractors) and pedestrians (people sitting are).
+    /// KITTI tracking's two classes in 2D, numbered as in [`KittiClasses`](super::files::KittiClasses): cars, with vans as distractors, and
+    /// pedestrians, with people sitting.
     pub fn kitti() -> Vec<Self> {
         [("car", 1, 2), ("pedestrian", 4, 5)]
             .into_iter()

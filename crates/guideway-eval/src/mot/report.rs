@@ -114,7 +114,10 @@ pub struct TrackReport {
 impl TrackReport {
     /// From the sequences, all of which have the same classes in the same order.
     pub fn new(sequences: Vec<(String, SequenceReport)>) -> Self {
-        let names = sequences.first().map(|(_, classes)| classes.as_slice()).unwrap_or_default();
+        let names = sequences
+            .first()
+            .map(|(_, classes)| classes.as_slice())
+            .unwrap_or_default();
         let combined = names
             .iter()
             .enumerate()

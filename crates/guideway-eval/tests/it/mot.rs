@@ -1,10 +1,14 @@
 //! Tracking: against `TrackEval`, motmetrics, Scalabel, the nuScenes devkit and SciPy; what must hold for any input; what bad input does.
 
+mod bad_input;
+mod fixtures;
+mod properties;
+
 use std::path::Path;
 
 use guideway_core::Silent;
-use guideway_eval::coco::files::Input;
 use guideway_eval::coco::CocoParams;
+use guideway_eval::coco::files::Input;
 use guideway_eval::mot::files::{Kitti, MotChallenge};
 use guideway_eval::mot::scalabel::{Category, ScalabelTrackParams, evaluate_det, evaluate_track, read_frames};
 use guideway_eval::mot::{BoxSequence, ClassRules, MotCounts, MotParams, TrackParams, count_boxes, evaluate_boxes};
@@ -53,51 +57,52 @@ impl Compared {
     }
 }
 
-fn sequences_of(case: &Path, config: &Value) -> (Vec<BoxSequence>, Vec<ClassRules>) {
+fn read_case(case: &Path, config: &Value) -> Vec<BoxSequence> {
     let (gt, tracker) = (case.join("gt"), case.join("trackers/trk"));
     if config["dataset"] == "Kitti2DBox" {
         let split = config["split"].as_str().unwrap();
-        let sequences = Kitti::default().read_folder(&gt, split, &tracker, &Silent).unwrap();
-        return (sequences, ClassRules::kitti());
+        return Kitti::default().read_folder(&gt, split, &tracker, &Silent).unwrap();
     }
-    let sequences = MotChallenge::default().read_folder(&gt, &tracker, &Silent).unwrap();
+    MotChallenge::default().read_folder(&gt, &tracker, &Silent).unwrap()
+}
+
+fn rules_of(config: &Value) -> Vec<ClassRules> {
+    if config["dataset"] == "Kitti2DBox" {
+        return ClassRules::kitti();
+    }
     let prepared = config["DO_PREPROC"] == true;
-    let rules = match config["BENCHMARK"].as_str().unwrap() {
+    vec![match config["BENCHMARK"].as_str().unwrap() {
         "MOT20" if prepared => ClassRules::mot20(),
         "MOT16" | "MOT17" if prepared => ClassRules::mot17(),
         _ => ClassRules::mot15(),
-    };
-    (sequences, vec![rules])
+    }]
 }
 
-fn check_case(case: &Path, compared: &mut Compared) {
-    let name = case.display().to_string();
-    let expected = json(&case.join("expected.json"));
-    let (sequences, rules) = sequences_of(case, &expected["trackeval_config"]);
-    let report = evaluate_boxes(&sequences, &rules, &TrackParams::default()).unwrap();
+/// Compares everything that a case expects.
+fn check_report(name: &str, expected: &Value, sequences: &[BoxSequence], compared: &mut Compared) {
+    let rules = rules_of(&expected["trackeval_config"]);
+    let report = evaluate_boxes(sequences, &rules, &TrackParams::default()).unwrap();
     let shown = serde_json::to_value(&report).unwrap();
-    assert_eq!(
-        expected["trackeval"].as_object().unwrap().len(),
-        shown.as_object().unwrap().len(),
-        "{name}"
-    );
-    compared.all(&name, &expected["trackeval"], &shown);
+    let (wanted, got) = (expected["trackeval"].as_object().unwrap(), shown.as_object().unwrap());
+    assert_eq!(wanted.len(), got.len(), "{name}");
+    compared.all(name, &expected["trackeval"], &shown);
 
-    if let Some(expected_mot) = expected.get("motmetrics") {
-        let one_class = expected["motmetrics_config"].as_str().unwrap().contains("class 1 only");
-        let params = MotParams {
-            class: one_class.then_some(1),
-            ..MotParams::default()
-        };
-        let mut shown = serde_json::Map::new();
-        let counts: Vec<MotCounts> = sequences.iter().map(|s| count_boxes(s, &params).unwrap()).collect();
-        for (sequence, counts) in sequences.iter().zip(&counts) {
-            shown.insert(sequence.name.clone(), serde_json::to_value(counts.scores()).unwrap());
-        }
-        let overall = MotCounts::sum(&counts).scores();
-        shown.insert("OVERALL".to_owned(), serde_json::to_value(overall).unwrap());
-        compared.all(&name, expected_mot, &shown.into());
+    let Some(expected_mot) = expected.get("motmetrics") else {
+        return;
+    };
+    let one_class = expected["motmetrics_config"].as_str().unwrap().contains("class 1 only");
+    let params = MotParams {
+        class: one_class.then_some(1),
+        ..MotParams::default()
+    };
+    let counts: Vec<MotCounts> = sequences.iter().map(|s| count_boxes(s, &params).unwrap()).collect();
+    let mut shown = serde_json::Map::new();
+    for (sequence, counts) in sequences.iter().zip(&counts) {
+        shown.insert(sequence.name.clone(), serde_json::to_value(counts.scores()).unwrap());
     }
+    let overall = MotCounts::sum(&counts).scores();
+    shown.insert("OVERALL".to_owned(), serde_json::to_value(overall).unwrap());
+    compared.all(name, expected_mot, &shown.into());
 }
 
 #[test]
@@ -113,10 +118,19 @@ fn every_case_equals_trackeval_and_motmetrics() {
     assert!(cases.len() >= 3);
     let mut compared = Compared::default();
     for case in &cases {
-        check_case(case, &mut compared);
+        let expected = json(&case.join("expected.json"));
+        let sequences = read_case(case, &expected["trackeval_config"]);
+        check_report(&case.display().to_string(), &expected, &sequences, &mut compared);
     }
-    println!("{} numbers, the largest difference is {:e}", compared.numbers, compared.largest);
-    assert!(compared.numbers > 3000, "only {} numbers were compared", compared.numbers);
+    println!(
+        "{} numbers, the largest difference is {:e}",
+        compared.numbers, compared.largest
+    );
+    assert!(
+        compared.numbers > 3000,
+        "only {} numbers were compared",
+        compared.numbers
+    );
 }
 
 #[test]
@@ -128,11 +142,7 @@ fn scalabel_equals_scalabel() {
     let read = |name: &str| {
         let path = folder.join("eval/testcases").join(name);
         let bytes = std::fs::read(&path).unwrap();
-        read_frames(Input {
-            name,
-            bytes: &bytes,
-        })
-        .unwrap()
+        read_frames(Input { name, bytes: &bytes }).unwrap()
     };
     let labels = read("box_track/track_sample_anns.json");
     let mut compared = Compared::default();
@@ -151,6 +161,13 @@ fn scalabel_equals_scalabel() {
     for part in ["summary", "per_class"] {
         compared.all(part, &expected["cases"]["det"][part], &shown[part]);
     }
-    println!("{} numbers, the largest difference is {:e}", compared.numbers, compared.largest);
-    assert!(compared.numbers > 250, "only {} numbers were compared", compared.numbers);
+    println!(
+        "{} numbers, the largest difference is {:e}",
+        compared.numbers, compared.largest
+    );
+    assert!(
+        compared.numbers > 250,
+        "only {} numbers were compared",
+        compared.numbers
+    );
 }

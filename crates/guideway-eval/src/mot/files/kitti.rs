@@ -6,7 +6,7 @@ use std::path::Path;
 use guideway_core::Reporter;
 use guideway_core::hint::closest;
 
-use super::text::{Row, rows};
+use super::text::{Row, quoted, rows};
 use super::{by_frame, read, read_tracks, reorder, warn, warn_of_empty, warn_of_others};
 use crate::coco::files::Input;
 use crate::error::{EvalError, Side};
@@ -88,6 +88,7 @@ impl Kitti {
                 side: Side::GroundTruth,
                 name: seqmap.display().to_string(),
                 problem: "no line in it names a sequence with its length in the fourth column".to_owned(),
+                next: "write lines such as `0006 empty 000000 000270`",
             });
         }
         warn_of_others(&data, &sequences, reporter)?;
@@ -211,11 +212,12 @@ impl Kitti {
         Ok((out, negative))
     }
 
+    /// The number of a class by its name in lower case.
     fn class(&self, row: &Row<'_>, name: &str) -> Result<i64, EvalError> {
         self.classes.numbers.get(name).copied().ok_or_else(|| {
             let known = self.classes.numbers.keys().map(String::as_str);
-            let meant = closest(name, known).map_or(String::new(), |meant| format!(", is `{meant}` meant?"));
-            row.error(2, format!("`type` is `{name}`, which is no class{meant}"))
+            let meant = closest(name, known).map_or(String::new(), |meant| format!("; is `{meant}` meant?"));
+            row.error(2, format!("`type` is {}, which is no class{meant}", quoted(name)))
         })
     }
 }

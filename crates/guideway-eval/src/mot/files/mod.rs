@@ -40,6 +40,7 @@ fn read_tracks(path: &Path, name: &str) -> Result<Vec<u8>, EvalError> {
                 side: Side::Detections,
                 name: name.to_owned(),
                 problem: format!("no file {}", path.display()),
+                next: "write a file for every sequence, an empty one where nothing was found",
             })
         }
         other => other,

@@ -13,6 +13,8 @@ use crate::mot::similarity::BoxFormat;
 
 const BOX: [&str; 4] = ["bb_left", "bb_top", "bb_width", "bb_height"];
 
+const LENGTH: &str = "write the number of frames as `seqLength=750`";
+
 /// Reads `MOTChallenge` folders.
 ///
 /// Labels have at least eight columns, predictions seven; a class of predictions, if there is one, is at most `max_class`.
@@ -51,6 +53,7 @@ impl MotChallenge {
                 side: Side::GroundTruth,
                 name: gt.display().to_string(),
                 problem: "no folder in it has `gt/gt.txt`".to_owned(),
+                next: "name the folder that holds a folder for each sequence",
             });
         }
         warn_of_others(&data, &sequences, reporter)?;
@@ -114,7 +117,11 @@ impl MotChallenge {
                     file: input.name.to_owned(),
                     line: at + 1,
                     column: 2,
-                    problem: format!("`seqLength` is `{value}`, which is not a number of frames"),
+                    problem: format!(
+                        "`seqLength` is `{}`, which is not a number of frames",
+                        value.escape_debug()
+                    ),
+                    next: LENGTH,
                 });
             }
         }
@@ -123,6 +130,7 @@ impl MotChallenge {
             line: text.lines().count().max(1),
             column: 1,
             problem: "there is no `seqLength=…` up to here".to_owned(),
+            next: LENGTH,
         })
     }
 
@@ -155,7 +163,10 @@ impl MotChallenge {
         for row in rows(input, &text) {
             let class = if row.len() > 7 { row.whole(7, "class")? } else { 1 };
             if let Some(most) = self.max_class.filter(|most| class > *most) {
-                return Err(row.error(7, format!("`class` is {class}, and predictions may have at most {most}")));
+                return Err(row.error(
+                    7,
+                    format!("`class` is {class}, and predictions may have at most {most}"),
+                ));
             }
             let frame = row.frame(0, 1, frames)?;
             let track = track(&row)?;
@@ -174,6 +185,9 @@ impl MotChallenge {
 fn track(row: &Row<'_>) -> Result<u64, EvalError> {
     let id = row.whole(1, "id")?;
     u64::try_from(id).ok().ok_or_else(|| {
-        row.error(1, format!("`id` is {id}: these are detections without tracks, or a mistake"))
+        row.error(
+            1,
+            format!("`id` is {id}: these are detections without tracks, or a mistake"),
+        )
     })
 }

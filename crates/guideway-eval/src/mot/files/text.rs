@@ -23,6 +23,7 @@ impl<'a> Row<'a> {
             line: self.line,
             column: column + 1,
             problem,
+            next: "repair or remove the line; the documentation of `mot::files` lists the columns of each format",
         }
     }
 
@@ -39,8 +40,11 @@ impl<'a> Row<'a> {
         let text = self.text(column, name)?;
         match text.parse::<f64>() {
             Ok(value) if value.is_finite() => Ok(value),
-            Ok(_) => Err(self.error(column, format!("`{name}` is {text}, which is not a finite number"))),
-            Err(_) => Err(self.error(column, format!("`{name}` is `{text}`, which is not a number"))),
+            Ok(_) => Err(self.error(
+                column,
+                format!("`{name}` is {}, which is not a finite number", quoted(text)),
+            )),
+            Err(_) => Err(self.error(column, format!("`{name}` is {}, which is not a number", quoted(text)))),
         }
     }
 
@@ -48,7 +52,8 @@ impl<'a> Row<'a> {
     pub(super) fn whole(&self, column: usize, name: &str) -> Result<i64, EvalError> {
         let value = self.number(column, name)?;
         if value.fract() != 0.0 || value.abs() > 2_f64.powi(53) {
-            return Err(self.error(column, format!("`{name}` is {value}, which is not a whole number")));
+            let text = quoted(self.text(column, name)?);
+            return Err(self.error(column, format!("`{name}` is {text}, which is not a whole number")));
         }
         Ok(value as i64)
     }
@@ -77,6 +82,15 @@ impl<'a> Row<'a> {
             self.number(column + 3, names[3])?,
         ])
     }
+}
+
+/// A value for a message, on one line and not too long.
+pub(super) fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+    if text.chars().nth(40).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
 }
 
 /// The rows of a file; empty lines are left out. Values are between commas if the first row has one, else between blanks.

@@ -42,7 +42,11 @@ impl serde::Serialize for ScalabelDetReport {
         let mut names: Vec<&str> = self.categories.iter().map(|(name, _)| name.as_str()).collect();
         names.push("OVERALL");
         let mut rows: Vec<Numbers<'_>> = Vec::new();
-        rows.extend(self.categories.iter().map(|(_, numbers)| Numbers(&self.metrics, numbers)));
+        rows.extend(
+            self.categories
+                .iter()
+                .map(|(_, numbers)| Numbers(&self.metrics, numbers)),
+        );
         rows.push(Numbers(&self.metrics, &self.overall));
         let mut map = serializer.serialize_map(Some(2))?;
         map.serialize_entry("summary", &summary.into_iter().collect::<Ordered<_>>())?;
@@ -79,7 +83,10 @@ pub fn evaluate_det(
 ) -> Result<ScalabelDetReport, EvalError> {
     params.validate()?;
     let names = leaf_categories(categories);
-    let class_of: BTreeMap<&str, u32> = (0_u32..).zip(&names).map(|(class, name)| (name.as_str(), class)).collect();
+    let class_of: BTreeMap<&str, u32> = (0_u32..)
+        .zip(&names)
+        .map(|(class, name)| (name.as_str(), class))
+        .collect();
     let mut frames: Vec<&ScalabelFrame> = labels.iter().collect();
     frames.sort_by(|a, b| a.name.cmp(&b.name));
 
@@ -123,13 +130,24 @@ pub fn evaluate_det(
                 return Err(EvalError::Frame {
                     problem: format!("detections: label {row} (`{}`) has no score", label.id),
                     place: format!("frames[{place}] (`{}`)", frame.name),
+                    next: "give every prediction a score",
                 });
             };
             detections.push(image, *class, numbers.xywh(), score);
         }
     }
-    note(reporter, "unknown-category", "boxes of unknown categories are left out", unknown);
-    note(reporter, "missing-frame", "frames without predictions have none", missing);
+    note(
+        reporter,
+        "unknown-category",
+        "boxes of unknown categories are left out",
+        unknown,
+    );
+    note(
+        reporter,
+        "missing-frame",
+        "frames without predictions have none",
+        missing,
+    );
     note(
         reporter,
         "unknown-frame",
@@ -142,7 +160,9 @@ pub fn evaluate_det(
         // Scalabel's own rule, which differs from COCO's for categories with crowds alone
         let zero = |any: bool| vec![any.then_some(0.0); metrics.len()];
         let present: HashSet<u32> = truth.class.iter().copied().collect();
-        let rows = (0_u32..).zip(names).map(|(class, name)| (name, zero(present.contains(&class))));
+        let rows = (0_u32..)
+            .zip(names)
+            .map(|(class, name)| (name, zero(present.contains(&class))));
         return Ok(ScalabelDetReport {
             categories: rows.collect(),
             overall: zero(!present.is_empty()),
@@ -183,7 +203,10 @@ impl<'a> Found<'a> {
             out.by_name.insert(out.key(frame), (place, frame));
         }
         let known: HashSet<(&str, &str)> = labels.iter().map(|frame| out.key(frame)).collect();
-        out.unused = predictions.iter().filter(|frame| !known.contains(&out.key(frame))).count() as u64;
+        out.unused = predictions
+            .iter()
+            .filter(|frame| !known.contains(&out.key(frame)))
+            .count() as u64;
         out
     }
 

@@ -102,7 +102,9 @@ fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::
     match Value::deserialize(deserializer)? {
         Value::String(text) => Ok(text),
         Value::Number(number) => Ok(number.to_string()),
-        other => Err(serde::de::Error::custom(format!("expected a text or a number, got {other}"))),
+        other => Err(serde::de::Error::custom(format!(
+            "expected a text or a number, got {other}"
+        ))),
     }
 }
 
@@ -126,5 +128,6 @@ pub fn read_frames(input: Input<'_>) -> Result<Vec<ScalabelFrame>, EvalError> {
         line: source.line(),
         column: source.column(),
         problem: format!("these are no Scalabel frames: {source}"),
+        next: "the file is a JSON list of frames, or an object with `frames`; see https://doc.scalabel.ai/format.html",
     })
 }

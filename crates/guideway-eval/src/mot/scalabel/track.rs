@@ -204,22 +204,32 @@ pub fn evaluate_track(
             side: Side::GroundTruth,
             name: format!("the video `{name}`"),
             problem: "there are predictions for it".to_owned(),
+            next: "leave out predictions for videos that are not to be evaluated",
         });
     }
     let missing = labels.keys().filter(|name| !predictions.contains_key(*name)).count();
-    note(reporter, "missing-video", "videos without predictions count as empty", missing as u64);
+    note(
+        reporter,
+        "missing-video",
+        "videos without predictions count as empty",
+        missing as u64,
+    );
 
-    let paired: Vec<(&str, &Vec<&ScalabelFrame>, Option<&Vec<&ScalabelFrame>>)> = labels
-        .iter()
-        .map(|(name, frames)| (*name, frames, predictions.get(name)))
-        .collect();
-    let counted: Result<Vec<VideoCounts>, EvalError> = paired
+    let counted: Result<Vec<VideoCounts>, EvalError> = labels
         .par_iter()
-        .map(|(name, frames, found)| Video::new(name, &classes, params).count(frames, found.map(Vec::as_slice)))
+        .map(|(name, frames)| {
+            let found = predictions.get(name).map(Vec::as_slice);
+            Video::new(name, &classes, params).count(frames, found)
+        })
         .collect();
     let counted = counted?;
     let skipped = counted.iter().map(|video| video.skipped).sum();
-    note(reporter, "unknown-category", "labels of unknown categories are left out", skipped);
+    note(
+        reporter,
+        "unknown-category",
+        "labels of unknown categories are left out",
+        skipped,
+    );
 
     let of = |wanted: &dyn Fn(usize) -> bool| {
         let parts = counted.iter().flat_map(|video| video.classes.iter().enumerate());
@@ -261,6 +271,7 @@ fn videos(frames: &[ScalabelFrame], side: Side) -> Result<BTreeMap<&str, Vec<&Sc
             return Err(EvalError::Frame {
                 problem: format!("{side}: there is no `videoName`"),
                 place: format!("frame `{}`", frame.name),
+                next: "give every frame the name of its video and its place there, `frameIndex`",
             });
         };
         out.entry(video).or_default().push(frame);
@@ -340,6 +351,7 @@ impl<'a> Video<'a> {
                         show(labels.get(at)),
                         show(predictions.get(at))
                     ),
+                    next: "give every frame of the video, with an empty list of labels where nothing was found",
                 });
             }
         }
@@ -374,7 +386,9 @@ impl<'a> Video<'a> {
                 }
                 for (column, counts) in counts.iter_mut().enumerate() {
                     let own = predictions.boxes[column];
-                    let covered = ignored.iter().any(|region| share(own, *region) > self.params.max_ignored);
+                    let covered = ignored
+                        .iter()
+                        .any(|region| share(own, *region) > self.params.max_ignored);
                     *counts = !(false_positive[column] && covered);
                 }
             }
@@ -443,6 +457,7 @@ impl<'a> Video<'a> {
                         self.classes.join(", ")
                     ),
                     place: format!("frame `{}`", frame.name),
+                    next: "correct the category, or set `skip_unknown`",
                 });
             };
             if label.is_ignored() {
