@@ -215,7 +215,9 @@ proptest! {
         let straight = spans(&sightings, 0);
         prop_assert_eq!(straight.iter().map(|span| span.3).sum::<usize>(), sightings.len());
         let mut moved: Vec<Sighting> = sightings.clone();
-        moved.iter_mut().for_each(|sighting| sighting.stamp_ns += shift);
+        for sighting in &mut moved {
+            sighting.stamp_ns += shift;
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         for at in (1..moved.len()).rev() {
             moved.swap(at, rng.random_range(0..=at));
