@@ -148,11 +148,13 @@ impl BoxSequence {
         boxes: &[[f64; 4]],
     ) -> Result<(), EvalError> {
         if let Some((column, got)) = lengths.iter().find(|(_, got)| *got != frame.len()) {
-            return Err(EvalError::ColumnLength {
-                side,
-                column,
-                expected: frame.len(),
-                got: *got,
+            return Err(EvalError::Frame {
+                problem: format!(
+                    "{side}: column `{column}` has {got} rows where `frame` has {}",
+                    frame.len()
+                ),
+                place: self.name.clone(),
+                next: "give every column one value per box",
             });
         }
         if let Some(row) = frame.iter().position(|frame| *frame >= self.frames) {

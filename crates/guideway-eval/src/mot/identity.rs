@@ -92,8 +92,8 @@ impl IdentityScores {
 /// The most boxes that can agree when objects and tracks are paired one to one.
 ///
 /// The references solve it with a row and a column more for each object and track, to be left alone at the cost of all
-/// its boxes. That costs labels + predictions - 2 · agreeing, so its least is where most agree. Objects and tracks that no chain of agreeing pairs joins
-/// cannot disturb one another, so each such group is solved alone, which keeps the matrices small.
+/// its boxes. That costs labels + predictions - 2 · agreeing, so its least is where most agree. Objects and tracks that no chain of
+/// agreeing pairs joins cannot disturb one another, so each such group is solved alone, which keeps the matrices small.
 pub(crate) fn most_agreeing(
     objects: usize,
     tracks: usize,

@@ -19,7 +19,7 @@
 //!
 //! | numbers | defined by | equal to | here |
 //! |---|---|---|---|
-//! | HOTA, `DetA`, `AssA`, `LocA`, … at 19 α | Luiten et al., "HOTA", IJCV 2021 | `TrackEval` | [`evaluate_boxes`], [`FirstPass`], [`SecondPass`] |
+//! | HOTA, `DetA`, `AssA`, `LocA`, … at 19 α | Luiten et al., IJCV 2021 | `TrackEval` | [`evaluate_boxes`], [`evaluate`] |
 //! | MOTA, MOTP, IDSW, Frag, MT, … | Bernardin and Stiefelhagen, CLEAR MOT, 2008 | `TrackEval` | the same |
 //! | IDF1, IDP, IDR | Ristani et al., ECCVW 2016 | `TrackEval` | the same |
 //! | the CLEAR and identity numbers of motmetrics | the same papers, matched otherwise | py-motmetrics 1.4.0 | [`Accumulator`], [`count_boxes`] |
@@ -37,9 +37,11 @@
 //!
 //! Frames are pushed one after the other and none is kept. What [`FirstPass`], [`SecondPass`] and [`Accumulator`] hold is bounded by tracks:
 //! O(objects + tracks + pairs of the two that are ever alike in a frame), and at the end, for the identity matching, one number for every
-//! pair of an object and a track among those that agreeing pairs join. HOTA weighs each match by how well the two tracks go together over the whole sequence, so it needs the
-//! frames twice: [`evaluate`] takes a function that gives them again. Where they can be had only once, [`OnePass`] keeps the similarities that are
-//! not 0, which grows with the boxes; [`evaluate_boxes`], whose boxes are in memory anyway, does that.
+//! pair of an object and a track among those that agreeing pairs join.
+//!
+//! HOTA weighs each match by how well the two tracks go together over the whole sequence, so it needs the frames twice: [`evaluate`] takes
+//! a function that gives them again. Where they can be had only once, [`OnePass`] keeps the similarities that are not 0, which grows
+//! with the boxes; [`evaluate_boxes`], whose boxes are in memory anyway, does that.
 
 mod accumulator;
 mod boxes;

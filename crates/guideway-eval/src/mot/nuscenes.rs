@@ -278,20 +278,48 @@ fn check_scene(scene: &CenterScene, at: usize, params: &SweepParams) -> Result<(
 /// Tracks with their mean score, and without gaps.
 fn prepared(scene: &CenterScene) -> CenterScene {
     let mut scene = scene.clone();
-    let mut scores: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+    let mut scores: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for one in scene.iter().flat_map(|frame| &frame.predictions) {
-        let (sum, count) = scores.entry(one.track).or_default();
-        *sum += one.score;
-        *count += 1.0;
+        scores.entry(one.track).or_default().push(one.score);
     }
+    let means: BTreeMap<u64, f64> = scores
+        .into_iter()
+        .map(|(track, scores)| (track, pairwise_sum(&scores) / scores.len() as f64))
+        .collect();
     for one in scene.iter_mut().flat_map(|frame| &mut frame.predictions) {
-        if let Some((sum, count)) = scores.get(&one.track) {
-            one.score = sum / count;
+        if let Some(mean) = means.get(&one.track) {
+            one.score = *mean;
         }
     }
     fill_gaps(&mut scene, |frame| &mut frame.labels);
     fill_gaps(&mut scene, |frame| &mut frame.predictions);
     scene
+}
+
+/// A sum with the rounding of `numpy.sum`. The last bit counts: a threshold is often a track's own score, and boxes that were interpolated
+/// miss it by that bit or not.
+fn pairwise_sum(values: &[f64]) -> f64 {
+    const LANES: usize = 8;
+    const BLOCK: usize = 128;
+    if values.len() < LANES {
+        return values.iter().sum();
+    }
+    if values.len() > BLOCK {
+        let half = values.len() / 2;
+        let (left, right) = values.split_at(half - half % LANES);
+        return pairwise_sum(left) + pairwise_sum(right);
+    }
+    let mut lanes = [0.0; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += value;
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    rest.iter()
+        .fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
 }
 
 /// Puts a box between two of a track where it has none, after the boxes of the frame, tracks in the order in which they appear.

@@ -28,8 +28,8 @@ pub struct Counts {
 
 /// All numbers of one class, in a sequence or in all of them.
 ///
-/// As JSON it is `{"HOTA": {…}, "CLEAR": {…}, "Identity": {…}, "Count": {…}, "HOTA_mean": {…}}` with `TrackEval`'s names; `HOTA` has one number
-/// for each α.
+/// As JSON it is `{"HOTA": {…}, "CLEAR": {…}, "Identity": {…}, "Count": {…}, "HOTA_mean": {…}}` with `TrackEval`'s names; `HOTA` has
+/// one number for each α.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClassReport {
     /// HOTA and its parts.

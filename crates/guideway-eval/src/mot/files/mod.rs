@@ -1,10 +1,16 @@
 //! The files of tracking benchmarks: `MOTChallenge`, KITTI tracking, Scalabel.
 //!
-//! | format | labels | predictions | columns |
-//! |---|---|---|---|
-//! | [`MotChallenge`] | `GT/SEQ/gt/gt.txt`, length in `GT/SEQ/seqinfo.ini` | `TRACKER/data/SEQ.txt` | frame (from 1), id, left, top, width, height, mark or confidence, class, visibility, … |
-//! | [`Kitti`] | `GT/label_02/SEQ.txt`, lengths in `GT/evaluate_tracking.seqmap.SPLIT` | `TRACKER/data/SEQ.txt` | frame (from 0), id, class, truncated, occluded, alpha, left, top, right, bottom, h, w, l, x, y, z, ry, score |
-//! | [`scalabel`](super::scalabel) | one JSON file | one JSON file | `name`, `videoName`, `frameIndex`, `labels` |
+//! | format | labels | predictions |
+//! |---|---|---|
+//! | [`MotChallenge`] | `GT/SEQ/gt/gt.txt`, length in `GT/SEQ/seqinfo.ini` | `TRACKER/data/SEQ.txt` |
+//! | [`Kitti`] | `GT/label_02/SEQ.txt`, lengths in `GT/evaluate_tracking.seqmap.SPLIT` | `TRACKER/data/SEQ.txt` |
+//! | [`scalabel`](super::scalabel) | one JSON file | one JSON file |
+//!
+//! Columns are between commas or blanks, in this order:
+//!
+//! - `MOTChallenge`: frame (from 1), id, left, top, width, height, mark (labels) or confidence (predictions), class, visibility, …
+//! - KITTI: frame (from 0), id, type, truncated, occluded, alpha, left, top, right, bottom, h, w, l, x, y, z, ry, score (predictions)
+//! - Scalabel: frames with `name`, `videoName`, `frameIndex`, and `labels` with `id`, `category`, `box2d`, `attributes`, `score`
 //!
 //! The rules are those of `TrackEval`'s dataset classes. What those do silently is a counted warning here, and every error names file, line and
 //! column.

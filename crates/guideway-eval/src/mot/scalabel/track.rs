@@ -129,7 +129,8 @@ impl ScalabelScores {
 
 /// The tracking report.
 ///
-/// As JSON it is `{"summary": {"mMOTA", "mMOTP", "mIDF1", "MOTA", …}, "per_class": {NAME: {…}}}`, with `AVERAGE` and `OVERALL` last in `per_class`.
+/// As JSON it is `{"summary": {"mMOTA", "mMOTP", "mIDF1", "MOTA", …}, "per_class": {NAME: {…}}}`, with `AVERAGE` and `OVERALL` last in
+/// `per_class`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScalabelTrackReport {
     /// Each category.
