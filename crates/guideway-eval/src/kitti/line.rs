@@ -229,7 +229,8 @@ fn warn<R: Row>(object: &Object, values: &[f64; 16], occlusion: i32, counts: &mu
             &place,
         );
     }
-    let unknown = object.dimensions == [-1.0; 3] || object.location[0] == -1000.0;
+    // As areas that nobody labelled have them, in the object benchmark and in tracking.
+    let unknown = [[-1.0; 3], [-1000.0; 3]].contains(&object.dimensions) || object.location[0] == -1000.0;
     if !unknown && object.dimensions.iter().any(|side| *side <= 0.0) {
         counts.add(
             "no-size",

@@ -614,3 +614,17 @@ fn a_folder_that_is_not_there_is_an_error() {
     assert_eq!(err.to_string(), "cannot read nowhere/label_2");
     assert_eq!(err.hint().as_deref(), Some("check the path"));
 }
+
+#[test]
+fn areas_that_nobody_labelled_are_nothing_to_warn_of() {
+    let object = "DontCare -1 -1 -10 477.0 168.9 516.3 182.3 -1 -1 -1 -1000 -1000 -1000 -10";
+    let tracking = "DontCare -1 -1 -10 477.0 168.9 516.3 182.3 -1000 -1000 -1000 -10 -1 -1 -1";
+    let labels = format!("{object}\n{tracking}\n{LABEL}\n");
+    let outcome = run(
+        "areas nobody labelled",
+        &[("000000.txt", &labels)],
+        &[("000000.txt", &format!("{LABEL} 0.9\n"))],
+    );
+    assert!(outcome.contains("1 frames, car 2d 9.09"), "{outcome}");
+    assert!(!outcome.contains("no-size"), "{outcome}");
+}
