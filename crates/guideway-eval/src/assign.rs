@@ -151,7 +151,27 @@ pub fn assign_most(costs: &PairMatrix) -> Result<Vec<(usize, usize)>, EvalError>
     Assigner::default().most(costs).map(<[_]>::to_vec)
 }
 
-/// [`assign_all`] and [`assign_most`] for many matrices: keeps the memory from one to the next.
+/// Pairs rows and columns so that the sum of `cost − alone` is least: `(row, column)` by ascending row. Rows and columns may stay alone; a pair that costs `alone`
+/// or more, or is not a number, is forbidden.
+///
+/// So two good pairs may give way to one very good pair: `alone` is what a row and a column that both stay alone cost together.
+///
+/// ```
+/// use guideway_eval::assign::{PairMatrix, assign_below};
+///
+/// let costs = PairMatrix::from_rows(&[[0.1, 0.9], [0.8, f64::INFINITY]])?;
+/// assert_eq!(assign_below(&costs, 1.0)?, [(0, 0)]);
+/// assert_eq!(assign_below(&costs, 2.0)?, [(0, 1), (1, 0)]);
+/// # Ok::<(), guideway_eval::EvalError>(())
+/// ```
+///
+/// # Errors
+/// When `alone` is not finite, or a cost is minus infinity.
+pub fn assign_below(costs: &PairMatrix, alone: f64) -> Result<Vec<(usize, usize)>, EvalError> {
+    Assigner::default().below(costs, alone).map(<[_]>::to_vec)
+}
+
+/// [`assign_all`], [`assign_most`] and [`assign_below`] for many matrices: keeps the memory from one to the next.
 #[derive(Debug, Clone, Default)]
 pub struct Assigner {
     /// Costs with no more rows than columns.
@@ -207,6 +227,25 @@ impl Assigner {
         self.finite = finite;
         outcome?;
         self.pairs.retain(|(row, column)| costs.get(*row, *column).is_finite());
+        Ok(&self.pairs)
+    }
+
+    /// See [`assign_below`].
+    pub fn below(&mut self, costs: &PairMatrix, alone: f64) -> Result<&[(usize, usize)], EvalError> {
+        if !alone.is_finite() {
+            return Err(EvalError::Parameter {
+                parameter: "alone",
+                problem: format!("{alone} is not finite"),
+            });
+        }
+        // A forbidden pair costs nothing and stands for staying alone: each of the fewer finds a partner.
+        let mut gains = std::mem::take(&mut self.finite);
+        gains.clone_from(costs);
+        gains.map(|cost| if cost < alone { cost - alone } else { 0.0 });
+        let outcome = self.all(&gains).map(drop);
+        self.pairs.retain(|(row, column)| gains.get(*row, *column) < 0.0);
+        self.finite = gains;
+        outcome?;
         Ok(&self.pairs)
     }
 
@@ -339,6 +378,8 @@ fn refill<T: Clone>(values: &mut Vec<T>, length: usize, value: T) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test must stop at what it did not expect")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -367,5 +408,41 @@ mod tests {
         assert_eq!(assign_most(&costs).unwrap().len(), 2);
         assert!(PairMatrix::from_vec(2, 2, vec![0.0; 3]).is_err());
         assert!(PairMatrix::from_rows(&[vec![1.0], vec![1.0, 2.0]]).is_err());
+    }
+
+    /// The least sum of `cost − alone` by trying everything.
+    fn least_below(costs: &PairMatrix, alone: f64, row: usize, taken: u32) -> f64 {
+        if row == costs.rows {
+            return 0.0;
+        }
+        let mut best = least_below(costs, alone, row + 1, taken);
+        for column in 0..costs.columns {
+            let gain = costs.get(row, column) - alone;
+            if taken & (1 << column) == 0 && gain < 0.0 {
+                best = best.min(gain + least_below(costs, alone, row + 1, taken | (1 << column)));
+            }
+        }
+        best
+    }
+
+    proptest! {
+        #[test]
+        fn no_pairing_below_is_better(
+            rows in 0_usize..6,
+            columns in 0_usize..6,
+            // few different values: many ties; some pairs forbidden
+            raw in prop::collection::vec(prop_oneof![5 => (0_u32..8).prop_map(|v| f64::from(v) / 4.0), 1 => Just(f64::INFINITY), 1 => Just(f64::NAN)], 36),
+        ) {
+            let costs = PairMatrix::from_vec(rows, columns, raw[..rows * columns].to_vec()).unwrap();
+            let pairs = assign_below(&costs, 1.25).unwrap();
+            let sum: f64 = pairs.iter().map(|(row, column)| costs.get(*row, *column) - 1.25).sum();
+            prop_assert!((sum - least_below(&costs, 1.25, 0, 0)).abs() < 1e-12);
+            let mut seen: Vec<usize> = pairs.iter().map(|(_, column)| *column).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            prop_assert_eq!(seen.len(), pairs.len());
+            prop_assert!(pairs.is_sorted());
+            prop_assert!(pairs.iter().all(|(row, column)| costs.get(*row, *column) < 1.25));
+        }
     }
 }

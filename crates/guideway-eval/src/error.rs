@@ -26,13 +26,13 @@ impl std::fmt::Display for Side {
 #[non_exhaustive]
 pub enum EvalError {
     /// A column is shorter or longer than the others.
-    #[error("{side}: column `{column}` has {got} rows where `image` has {expected}")]
+    #[error("{side}: column `{column}` has {got} rows where there must be {expected}")]
     ColumnLength {
         /// Side.
         side: Side,
         /// Column.
         column: &'static str,
-        /// Rows of `image`, or what the column must have.
+        /// Rows that it must have.
         expected: usize,
         /// Rows of the column.
         got: usize,
@@ -201,18 +201,6 @@ pub enum EvalError {
         /// Folder.
         folder: String,
     },
-    /// A column of objects in space that is shorter or longer than it must be.
-    #[error("{side}: column `{column}` has {got} rows where there must be {expected}")]
-    ColumnLength3d {
-        /// Side.
-        side: Side,
-        /// Column.
-        column: &'static str,
-        /// Rows that it must have.
-        expected: usize,
-        /// Rows of the column.
-        got: usize,
-    },
     /// An object in space that is none.
     #[error("{side}: row {row} {problem}")]
     Object3d {
@@ -370,7 +358,7 @@ impl Hint for EvalError {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::ColumnLength { .. } | Self::IndexOutOfRange { .. } => {
-                "fill every column once per row, and count the images and classes from 0"
+                "fill every column once per row, those of images and frames once for each, and count images, frames and classes from 0"
             }
             Self::TooManyRows { .. } => "split the evaluation by recordings",
             Self::NotFinite { .. } => {
@@ -407,7 +395,6 @@ impl Hint for EvalError {
             Self::KittiNoFiles { .. } => {
                 "name the folder with one result file per frame (empty where nothing was found), or the one that holds it as `data`"
             }
-            Self::ColumnLength3d { .. } => "fill every column once per object, and `ego` once per frame",
             Self::Object3d { .. } => {
                 "drop or repair the row; a size is length, width and height in metres, a rotation a unit quaternion"
             }

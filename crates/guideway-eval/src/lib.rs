@@ -24,6 +24,7 @@ pub mod assign;
 pub mod av2;
 pub mod bootstrap;
 pub mod coco;
+mod columns;
 mod error;
 pub mod events;
 pub mod kitti;
@@ -33,5 +34,6 @@ pub mod nuscenes;
 pub mod objects3d;
 pub mod stats;
 pub mod track;
+mod warnings;
 
 pub use error::{EvalError, Side};

@@ -30,7 +30,8 @@ use super::params::Av2Params;
 use super::roi::{RegionOfInterest, RoiParams};
 use super::summary::Av2Report;
 use crate::error::{EvalError, Side};
-use crate::objects3d::{Detections3d, Keep, Truth3d, Warnings, box_problem};
+use crate::objects3d::{Detections3d, Keep, Truth3d, box_problem};
+use crate::warnings::Warnings;
 
 const MAP: &str = "a map is an object with `drivable_areas`, each of which has an `id` and an `area_boundary` of points with x, y and z";
 const POSES: [&str; 8] = ["timestamp_ns", "qw", "qx", "qy", "qz", "tx_m", "ty_m", "tz_m"];
@@ -143,9 +144,10 @@ pub fn read_inputs(gt: &Path, dt: &Path, params: &Av2Params, reporter: &dyn Repo
             .map(|class| *class as usize)
             .filter(|class| *class >= params.categories.len())
         {
-            warnings.add("category-not-evaluated", || {
-                format!("boxes of the category {} are not in any number", categories[class])
-            });
+            warnings.add(
+                "category-not-evaluated",
+                format_args!("boxes of the category {} are not in any number", categories[class]),
+            );
         }
         warnings.send(reporter);
     }
@@ -154,9 +156,10 @@ pub fn read_inputs(gt: &Path, dt: &Path, params: &Av2Params, reporter: &dyn Repo
     let mut warnings = Warnings::new(&labels.file);
     for (row, (frame, points)) in labels.frames(&frames).into_iter().zip(points).enumerate() {
         if points.is_nan() {
-            warnings.add("points-unknown", || {
-                format!("row {row} has an unknown number of points, and is left out as if it had none")
-            });
+            warnings.add(
+                "points-unknown",
+                format_args!("row {row} has an unknown number of points, and is left out as if it had none"),
+            );
         }
         truth.push(frame, label_class[row], labels.cuboid[row]);
         // the reference asks whether the number is above 0, its fraction cut off; more than a u32 can hold is as good as any
@@ -176,15 +179,17 @@ pub fn read_inputs(gt: &Path, dt: &Path, params: &Av2Params, reporter: &dyn Repo
             });
         }
         if !(0.0..=1.0).contains(&score) {
-            warnings.add("score-out-of-range", || {
-                format!("row {row} has the score {score}, which is not in 0..=1; only the order counts")
-            });
+            warnings.add(
+                "score-out-of-range",
+                format_args!("row {row} has the score {score}, which is not in 0..=1; only the order counts"),
+            );
         }
     }
     for (log, time) in found.difference(&known) {
-        warnings.add("sweep-without-labels", || {
-            format!("log {log} at {time} ns has detections and no labels; they count as false positives")
-        });
+        warnings.add(
+            "sweep-without-labels",
+            format_args!("log {log} at {time} ns has detections and no labels; they count as false positives"),
+        );
     }
     warnings.send(reporter);
     let sweeps = sweeps.into_iter().map(|(log, time)| (log.to_owned(), time)).collect();

@@ -3,6 +3,7 @@
 use guideway_core::mask::Rle;
 
 use super::params::IouType;
+use crate::columns::{check_finite, check_index, check_len, check_rows};
 use crate::error::{EvalError, Side};
 
 /// Labels: one entry per object in every column.
@@ -151,56 +152,11 @@ impl Detections {
     }
 }
 
-fn check_rows(side: Side, rows: usize) -> Result<usize, EvalError> {
-    let limit = i32::MAX as usize;
-    if rows > limit {
-        return Err(EvalError::TooManyRows { side, rows, limit });
-    }
-    Ok(rows)
-}
-
-fn check_len(side: Side, column: &'static str, expected: usize, got: usize) -> Result<(), EvalError> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(EvalError::ColumnLength {
-        side,
-        column,
-        expected,
-        got,
-    })
-}
-
 fn check_masks(side: Side, iou_type: IouType, rows: usize, masks: Option<&[Rle]>) -> Result<(), EvalError> {
     match (iou_type, masks) {
         (_, Some(masks)) => check_len(side, "masks", rows, masks.len()),
         (IouType::Segm, None) => Err(EvalError::MissingMasks { side }),
         (IouType::Bbox, None) => Ok(()),
-    }
-}
-
-fn check_index(side: Side, column: &'static str, values: &[u32], limit: u32) -> Result<(), EvalError> {
-    match values.iter().position(|value| *value >= limit) {
-        None => Ok(()),
-        Some(row) => Err(EvalError::IndexOutOfRange {
-            side,
-            row,
-            column,
-            value: values[row],
-            limit,
-        }),
-    }
-}
-
-fn check_finite(side: Side, column: &'static str, values: &[f64]) -> Result<(), EvalError> {
-    match values.iter().position(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(row) => Err(EvalError::NotFinite {
-            side,
-            row,
-            column,
-            value: values[row],
-        }),
     }
 }
 

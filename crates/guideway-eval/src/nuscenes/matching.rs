@@ -6,6 +6,7 @@ use guideway_core::{Cuboid, DVec3};
 use rayon::prelude::*;
 
 use super::params::NuScenesParams;
+use crate::columns::check_len;
 use crate::error::{EvalError, Side};
 use crate::objects3d::{Candidates, Detections3d, Keep, Matches3d, Ties, TpErrors, Truth3d};
 
@@ -123,14 +124,12 @@ pub fn in_racks(
     racks: &Racks,
     params: &NuScenesParams,
 ) -> Result<Keep, EvalError> {
-    if racks.frame.len() != racks.cuboid.len() {
-        return Err(EvalError::ColumnLength3d {
-            side: Side::GroundTruth,
-            column: "cuboid (racks)",
-            expected: racks.frame.len(),
-            got: racks.cuboid.len(),
-        });
-    }
+    check_len(
+        Side::GroundTruth,
+        "cuboid (racks)",
+        racks.frame.len(),
+        racks.cuboid.len(),
+    )?;
     if racks.frame.is_empty() {
         return Ok(Keep::default());
     }

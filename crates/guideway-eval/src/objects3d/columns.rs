@@ -2,6 +2,7 @@
 
 use guideway_core::{Cuboid, DVec3};
 
+use crate::columns::{check_finite, check_index, check_len, check_rows};
 use crate::error::{EvalError, Side};
 
 /// Labels: one entry per object in every column, and one per frame in `ego`.
@@ -108,13 +109,13 @@ impl Truth3d {
     /// The first column or row that is not.
     pub fn validate(&self) -> Result<(), EvalError> {
         let side = Side::GroundTruth;
-        let n = rows(side, self.len())?;
-        rows(side, self.ego.len())?;
-        length(side, "class", n, self.class.len())?;
-        length(side, "cuboid", n, self.cuboid.len())?;
-        length(side, "velocity", n, self.velocity.len())?;
-        length(side, "attribute", n, self.attribute.len())?;
-        length(side, "points", n, self.points.len())?;
+        let n = check_rows(side, self.len())?;
+        check_rows(side, self.ego.len())?;
+        check_len(side, "class", n, self.class.len())?;
+        check_len(side, "cuboid", n, self.cuboid.len())?;
+        check_len(side, "velocity", n, self.velocity.len())?;
+        check_len(side, "attribute", n, self.attribute.len())?;
+        check_len(side, "points", n, self.points.len())?;
         if let Some(frame) = self.ego.iter().position(|ego| !ego.is_finite()) {
             return Err(EvalError::Object3d {
                 side,
@@ -122,8 +123,8 @@ impl Truth3d {
                 problem: "of `ego` is not a finite position".to_owned(),
             });
         }
-        index(side, "frame", &self.frame, self.ego.len())?;
-        index(side, "class", &self.class, self.classes as usize)?;
+        check_index(side, "frame", &self.frame, self.ego.len() as u32)?;
+        check_index(side, "class", &self.class, self.classes)?;
         boxes(side, &self.cuboid)
     }
 }
@@ -160,24 +161,16 @@ impl Detections3d {
     /// The first column or row that is not.
     pub fn validate(&self, truth: &Truth3d) -> Result<(), EvalError> {
         let side = Side::Detections;
-        let n = rows(side, self.len())?;
-        length(side, "class", n, self.class.len())?;
-        length(side, "cuboid", n, self.cuboid.len())?;
-        length(side, "score", n, self.score.len())?;
-        length(side, "velocity", n, self.velocity.len())?;
-        length(side, "attribute", n, self.attribute.len())?;
-        index(side, "frame", &self.frame, truth.ego.len())?;
-        index(side, "class", &self.class, truth.classes as usize)?;
+        let n = check_rows(side, self.len())?;
+        check_len(side, "class", n, self.class.len())?;
+        check_len(side, "cuboid", n, self.cuboid.len())?;
+        check_len(side, "score", n, self.score.len())?;
+        check_len(side, "velocity", n, self.velocity.len())?;
+        check_len(side, "attribute", n, self.attribute.len())?;
+        check_index(side, "frame", &self.frame, truth.ego.len() as u32)?;
+        check_index(side, "class", &self.class, truth.classes)?;
         boxes(side, &self.cuboid)?;
-        match self.score.iter().position(|score| !score.is_finite()) {
-            None => Ok(()),
-            Some(row) => Err(EvalError::NotFinite {
-                side,
-                row,
-                column: "score",
-                value: self.score[row],
-            }),
-        }
+        check_finite(side, "score", &self.score)
     }
 }
 
@@ -188,10 +181,10 @@ impl Keep {
     /// When a mask has another length than the columns.
     pub fn validate(&self, truth: &Truth3d, detections: &Detections3d) -> Result<(), EvalError> {
         if let Some(mask) = &self.labels {
-            length(Side::GroundTruth, "keep", truth.len(), mask.len())?;
+            check_len(Side::GroundTruth, "keep", truth.len(), mask.len())?;
         }
         if let Some(mask) = &self.detections {
-            length(Side::Detections, "keep", detections.len(), mask.len())?;
+            check_len(Side::Detections, "keep", detections.len(), mask.len())?;
         }
         Ok(())
     }
@@ -235,40 +228,6 @@ fn ranges(frame: &[u32], cuboid: &[Cuboid], ego: &[DVec3]) -> Vec<f64> {
                 .map_or(f64::NAN, |ego| (cuboid.center - *ego).truncate().length())
         })
         .collect()
-}
-
-fn rows(side: Side, rows: usize) -> Result<usize, EvalError> {
-    let limit = u32::MAX as usize - 1;
-    if rows > limit {
-        return Err(EvalError::TooManyRows { side, rows, limit });
-    }
-    Ok(rows)
-}
-
-fn length(side: Side, column: &'static str, expected: usize, got: usize) -> Result<(), EvalError> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(EvalError::ColumnLength3d {
-        side,
-        column,
-        expected,
-        got,
-    })
-}
-
-fn index(side: Side, column: &'static str, values: &[u32], limit: usize) -> Result<(), EvalError> {
-    match values.iter().position(|value| *value as usize >= limit) {
-        None => Ok(()),
-        Some(row) => Err(EvalError::IndexOutOfRange {
-            side,
-            row,
-            column,
-            value: values[row],
-            // no more than the rows that were counted above
-            limit: limit as u32,
-        }),
-    }
 }
 
 fn boxes(side: Side, cuboids: &[Cuboid]) -> Result<(), EvalError> {

@@ -24,7 +24,6 @@ mod interp;
 mod matches;
 mod named;
 mod slices;
-mod warnings;
 
 pub use columns::{Detections3d, Keep, Truth3d};
 pub use matches::{Assignment3d, ClassMatches3d, Matches3d, TpErrors};
@@ -34,4 +33,3 @@ pub use slices::{Slice, SliceReport, bins};
 pub(crate) use columns::box_problem;
 pub(crate) use interp::interp;
 pub(crate) use matches::{Candidates, Ties, sort_by_frame};
-pub(crate) use warnings::Warnings;

@@ -1,8 +1,8 @@
 //! Which detection belongs to which track, in one stage.
 
-use super::assign::assign;
 use super::params::{ClassParams, Gate};
 use super::space::Space;
+use crate::assign::{Assigner, PairMatrix};
 use crate::stats::gamma_quantile;
 
 /// The stages of the assignment.
@@ -101,34 +101,36 @@ pub(super) fn choose(tracks: usize, detections: usize, candidates: &[Candidate])
     let mut sorted: Vec<(usize, Candidate)> = candidates.iter().map(|c| (clusters.root(c.track), *c)).collect();
     sorted.sort_by_key(|(root, c)| (*root, c.track, c.detection));
     let mut pairs = Vec::new();
+    let mut assigner = Assigner::default();
     for cluster in sorted.chunk_by(|a, b| a.0 == b.0) {
         if cluster.iter().any(|(_, c)| c.greedy) {
             greedy(cluster, &mut pairs);
         } else {
-            optimal(cluster, &mut pairs);
+            optimal(cluster, &mut assigner, &mut pairs);
         }
     }
     pairs.sort_unstable();
     pairs
 }
 
-fn optimal(cluster: &[(usize, Candidate)], pairs: &mut Vec<(usize, usize)>) {
+fn optimal(cluster: &[(usize, Candidate)], assigner: &mut Assigner, pairs: &mut Vec<(usize, usize)>) {
     let mut rows: Vec<usize> = cluster.iter().map(|(_, c)| c.track).collect();
     let mut columns: Vec<usize> = cluster.iter().map(|(_, c)| c.detection).collect();
     for names in [&mut rows, &mut columns] {
         names.sort_unstable();
         names.dedup();
     }
-    let mut costs = vec![f64::INFINITY; rows.len() * columns.len()];
+    let mut costs = PairMatrix::new(rows.len(), columns.len(), f64::INFINITY);
     for (_, c) in cluster {
         let (row, column) = (
             rows.partition_point(|r| *r < c.track),
             columns.partition_point(|d| *d < c.detection),
         );
-        costs[row * columns.len() + column] = c.cost;
+        costs.set(row, column, c.cost);
     }
-    let found = assign(rows.len(), columns.len(), &costs, 1.0);
-    pairs.extend(found.into_iter().map(|(row, column)| (rows[row], columns[column])));
+    // Costs inside a gate are finite: there is always an answer.
+    let found = assigner.below(&costs, 1.0).unwrap_or_default();
+    pairs.extend(found.iter().map(|(row, column)| (rows[*row], columns[*column])));
 }
 
 fn greedy(cluster: &[(usize, Candidate)], pairs: &mut Vec<(usize, usize)>) {

@@ -65,7 +65,6 @@
 //! # Ok::<(), guideway_eval::EvalError>(())
 //! ```
 
-mod assign;
 mod associate;
 mod image;
 mod kalman;

@@ -16,8 +16,8 @@ mod scan;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
+use guideway_core::Reporter;
 use guideway_core::mask::Rle;
-use guideway_core::{Reporter, Warning};
 use rayon::prelude::*;
 use serde::de::IgnoredAny;
 
@@ -32,6 +32,7 @@ use super::matching::{Matches, match_detections};
 use super::params::{CocoParams, IouType};
 use super::summary::{CategoryReport, CocoReport, summarize, summarize_class};
 use crate::error::EvalError;
+use crate::warnings::Warnings;
 
 /// A file's bytes and its name for messages.
 #[derive(Debug, Clone, Copy)]
@@ -615,36 +616,6 @@ impl<'a> IdTable<'a> {
         match id {
             CocoId::Number(number) => usize::try_from(*number).ok().filter(|place| *place < Self::DENSE_LIMIT),
             CocoId::Text(_) => None,
-        }
-    }
-}
-
-/// Counts warnings by kind; each keeps the text of its first.
-struct Warnings<'a> {
-    file: &'a str,
-    found: BTreeMap<&'static str, (String, u64)>,
-}
-
-impl<'a> Warnings<'a> {
-    fn new(file: &'a str) -> Self {
-        Self {
-            file,
-            found: BTreeMap::new(),
-        }
-    }
-
-    fn add(&mut self, code: &'static str, message: &str) {
-        self.found.entry(code).or_insert_with(|| (message.to_owned(), 0)).1 += 1;
-    }
-
-    fn send(self, reporter: &dyn Reporter) {
-        for (code, (message, count)) in self.found {
-            reporter.warn(Warning {
-                code: code.to_owned(),
-                message,
-                location: self.file.to_owned(),
-                count,
-            });
         }
     }
 }

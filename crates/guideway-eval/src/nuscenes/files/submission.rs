@@ -9,7 +9,8 @@ use super::stream::{At, Stream, bad_record, elements, parse};
 use super::tables::NuScenesTruth;
 use crate::error::EvalError;
 use crate::nuscenes::params::NuScenesParams;
-use crate::objects3d::{Detections3d, Warnings, box_problem};
+use crate::objects3d::{Detections3d, box_problem};
+use crate::warnings::Warnings;
 
 const FORMAT: &str = "a submission is an object with `meta` and `results`, which has a list of boxes for every sample token; \
     see https://www.nuscenes.org/object-detection";
@@ -99,9 +100,7 @@ pub fn read_submission(
         return Err(stream.error("expected `results` in the submission", 0));
     }
     if !meta {
-        warnings.add("missing-meta", || {
-            "there is no `meta`, which the devkit asks for".to_owned()
-        });
+        warnings.add("missing-meta", "there is no `meta`, which the devkit asks for");
     }
     let missing: Vec<&String> = truth
         .sample_tokens
@@ -122,7 +121,7 @@ pub fn read_submission(
         });
     }
     if read.out.detections.is_empty() {
-        warnings.add("empty-results", || "there are no boxes".to_owned());
+        warnings.add("empty-results", "there are no boxes");
     }
     warnings.send(reporter);
     Ok(read.out)
@@ -241,20 +240,22 @@ impl Reading<'_> {
             cuboid(record.translation, record.size, record.rotation).map_err(|problem| at.problem(&problem))?;
         let score = record.detection_score;
         if !(0.0..=1.0).contains(&score) {
-            warnings.add("score-out-of-range", || {
-                format!(
+            warnings.add(
+                "score-out-of-range",
+                format_args!(
                     "{}[{}] has the score {score}, which is not in 0..=1; only the order counts",
                     at.array, at.index
-                )
-            });
+                ),
+            );
         }
         let Some(class) = class else {
-            warnings.add("class-not-evaluated", || {
-                format!(
+            warnings.add(
+                "class-not-evaluated",
+                format_args!(
                     "{}[{}] is of the class {name}, which is not evaluated; left out",
                     at.array, at.index
-                )
-            });
+                ),
+            );
             return Ok(());
         };
         let row = self.out.detections.len();

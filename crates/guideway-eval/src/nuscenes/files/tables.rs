@@ -12,7 +12,8 @@ use super::submission::cuboid;
 use crate::error::EvalError;
 use crate::nuscenes::matching::Racks;
 use crate::nuscenes::params::NuScenesParams;
-use crate::objects3d::{Truth3d, Warnings};
+use crate::objects3d::Truth3d;
+use crate::warnings::Warnings;
 
 const FORMAT: &str =
     "a table is an array of records; see https://www.nuscenes.org/nuscenes#data-format for the fields of each";
@@ -451,9 +452,10 @@ impl Database {
             }
             let Some(class) = classes[*category as usize] else {
                 if let Some(class) = class_name(name) {
-                    warnings.add("class-not-evaluated", || {
-                        format!("annotations of the class {class} are not evaluated")
-                    });
+                    warnings.add(
+                        "class-not-evaluated",
+                        format_args!("annotations of the class {class} are not evaluated"),
+                    );
                 }
                 continue;
             };

@@ -1,6 +1,7 @@
 //! Warnings of a file, counted by kind.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use guideway_core::{Reporter, Warning};
 
@@ -18,8 +19,8 @@ impl Warnings {
         }
     }
 
-    pub(crate) fn add(&mut self, code: &'static str, message: impl FnOnce() -> String) {
-        self.found.entry(code).or_insert_with(|| (message(), 0)).1 += 1;
+    pub(crate) fn add(&mut self, code: &'static str, message: impl Display) {
+        self.found.entry(code).or_insert_with(|| (message.to_string(), 0)).1 += 1;
     }
 
     pub(crate) fn send(self, reporter: &dyn Reporter) {
