@@ -1,6 +1,7 @@
 //! The command line's types. What a command does is in `commands/<noun>.rs`; what it means is in the facade.
 
 pub(crate) mod bug;
+pub(crate) mod event;
 pub(crate) mod label;
 pub(crate) mod mine;
 pub(crate) mod rounds;
@@ -119,6 +120,9 @@ pub(crate) enum Command {
     /// Evaluate models and result files
     #[command(subcommand)]
     Eval(EvalCommand),
+    /// Look at the mistakes of an evaluation over time
+    #[command(subcommand)]
+    Event(event::EventCommand),
     /// Find what a set of events has in common
     Slices(SlicesArgs),
     /// Show where something came from and what was made of it
@@ -419,11 +423,56 @@ pub(crate) enum EvalCommand {
         /// Seed of the bootstrap
         #[arg(long, default_value_t = 0, value_name = "N")]
         seed: u64,
+        /// Confidence of the intervals, and of all verdicts together
+        #[arg(long, default_value_t = 0.95, value_name = "P")]
+        confidence: f64,
+        /// Compare within slices as well: a SELECT that yields frame_id and slice
+        #[arg(long, value_name = "SQL")]
+        by: Option<String>,
     },
+    /// Write a page about an evaluation: mistakes an hour, the gravest events, classes, curves, calibration, slices
+    Report(EvalReportArgs),
+    /// Judge an evaluation by rules; exit code 10 when one is not met
+    ///
+    /// A rule names a metric and its slice, with `min`, `max`, or `no_worse_by` against a baseline: then it fails when a greater loss is shown, or, with
+    /// `proven = true`, unless a greater loss is ruled out. Several comparisons are each judged at a higher confidence, so that all hold together.
+    Gate(EvalGateArgs),
     /// Evaluate result files made elsewhere; needs no workspace
     ///
     /// With --output-format json it prints every number, under the names that the reference implementation gives them.
     Files(FilesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalReportArgs {
+    /// Run id (its first 4 digits or more will do)
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The folder for index.html, report.md, report.json and the rest [default: reports/eval/RUN in the workspace]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Compare with this evaluation on the same dataset
+    #[arg(long, value_name = "RUN")]
+    pub(crate) against: Option<String>,
+    /// Cut into slices: a SELECT that yields frame_id and slice
+    #[arg(long, value_name = "SQL")]
+    pub(crate) by: Option<String>,
+    /// Open so many of the gravest events
+    #[arg(long, default_value_t = 12, value_name = "N")]
+    pub(crate) events: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalGateArgs {
+    /// Run id (its first 4 digits or more will do)
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The rules
+    #[arg(value_name = "GATE.TOML")]
+    pub(crate) gate: PathBuf,
+    /// The evaluation that it must not be worse than, on the same dataset
+    #[arg(long, value_name = "RUN")]
+    pub(crate) against: Option<String>,
 }
 
 #[derive(Debug, Args)]

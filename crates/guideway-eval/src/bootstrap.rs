@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::coco::{Accumulated, Matches, summarize};
 use crate::error::EvalError;
+use crate::stats::student_t_tails;
 
 /// How to draw.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -69,6 +70,8 @@ pub struct MetricDelta {
     pub lower: Option<f64>,
     /// Upper end.
     pub upper: Option<f64>,
+    /// Two-sided p-value of no difference: Student's t of the difference by its bootstrap standard error, with one degree of freedom less than there are groups.
+    pub p: Option<f64>,
     /// Labels that count behind it.
     pub support: u64,
 }
@@ -186,9 +189,21 @@ pub fn compare(
     groups: &[u32],
     params: &BootstrapParams,
 ) -> Result<Vec<MetricDelta>, EvalError> {
+    compare_within(run_a, run_b, groups, None, params)
+}
+
+/// [`compare`] on the images of a slice, one flag per image.
+pub fn compare_within(
+    run_a: &Matches,
+    run_b: &Matches,
+    groups: &[u32],
+    slice: Option<&[bool]>,
+    params: &BootstrapParams,
+) -> Result<Vec<MetricDelta>, EvalError> {
     check_same(run_a, run_b)?;
-    let draws = Draws::new(run_a, groups, params)?;
-    let (acc_a, acc_b) = (run_a.accumulate(None)?, run_b.accumulate(None)?);
+    let draws = Draws::within(run_a, groups, slice, params)?;
+    let whole = draws.slice_weights();
+    let (acc_a, acc_b) = (run_a.accumulate(whole.as_deref())?, run_b.accumulate(whole.as_deref())?);
     let metrics = metrics(run_a, &acc_a);
     let point_a = values(run_a, &acc_a, &metrics);
     let point_b = values(run_b, &acc_b, &metrics);
@@ -206,6 +221,7 @@ pub fn compare(
         .enumerate()
         .map(|(i, metric)| {
             let (lower, upper) = draws.percentiles(samples.iter().filter_map(|sample| sample[i]));
+            let p = delta[i].and_then(|delta| draws.p_value(delta, samples.iter().filter_map(|sample| sample[i])));
             MetricDelta {
                 metric: metric.name.clone(),
                 class: metric.class.map(|(_, class)| class),
@@ -214,10 +230,64 @@ pub fn compare(
                 delta: delta[i],
                 lower,
                 upper,
+                p,
                 support: acc_a.support(metric.class.map(|(place, _)| place), metric.area),
             }
         })
         .collect())
+}
+
+/// The difference of how often something happens in an hour between two runs over the same recordings: how often in each recording, and its hours.
+/// Recordings are drawn with replacement, as in [`compare`].
+///
+/// # Errors
+/// [`EvalError::Mismatch`] for columns of unlike length, [`EvalError::Parameter`].
+pub fn compare_rates(
+    metric: &str,
+    counts: [&[u64]; 2],
+    hours: &[f64],
+    params: &BootstrapParams,
+) -> Result<MetricDelta, EvalError> {
+    for column in counts {
+        if column.len() != hours.len() {
+            return Err(EvalError::Mismatch {
+                what: "numbers of recordings",
+                a: hours.len() as u64,
+                b: column.len() as u64,
+            });
+        }
+    }
+    let names: Vec<u32> = (0..hours.len() as u32).collect();
+    let draws = Draws::over(&names, None, params)?;
+    let rate = |weights: &dyn Fn(usize) -> f64, counts: &[u64]| -> Option<f64> {
+        let driven: f64 = hours.iter().enumerate().map(|(at, hours)| weights(at) * hours).sum();
+        let happened: f64 = counts
+            .iter()
+            .enumerate()
+            .map(|(at, count)| weights(at) * *count as f64)
+            .sum();
+        (driven > 0.0).then(|| happened / driven)
+    };
+    let both = |weights: &dyn Fn(usize) -> f64| (rate(weights, counts[0]), rate(weights, counts[1]));
+    let (a, b) = both(&|_| 1.0);
+    let delta = a.zip(b).map(|(a, b)| b - a);
+    let samples = draws.samples(|weights| {
+        let (a, b) = both(&|at| f64::from(weights[at]));
+        vec![a.zip(b).map(|(a, b)| b - a)]
+    });
+    let sampled = || samples.iter().filter_map(|sample| sample[0]);
+    let (lower, upper) = draws.percentiles(sampled());
+    Ok(MetricDelta {
+        metric: metric.to_owned(),
+        class: None,
+        a,
+        b,
+        delta,
+        lower,
+        upper,
+        p: delta.and_then(|delta| draws.p_value(delta, sampled())),
+        support: counts[0].iter().sum(),
+    })
 }
 
 fn check_same(a: &Matches, b: &Matches) -> Result<(), EvalError> {
@@ -251,20 +321,40 @@ fn check_same(a: &Matches, b: &Matches) -> Result<(), EvalError> {
 /// Draws of groups.
 struct Draws<'a> {
     params: &'a BootstrapParams,
-    /// Group of each image, renumbered from 0 without gaps.
-    group: Vec<u32>,
+    /// Group of each image, renumbered from 0 without gaps; none for an image that is not in the slice.
+    group: Vec<Option<u32>>,
+    /// Groups that have images in the slice.
     count: u32,
+    is_slice: bool,
 }
 
 impl<'a> Draws<'a> {
     fn new(matches: &Matches, groups: &[u32], params: &'a BootstrapParams) -> Result<Self, EvalError> {
-        if groups.len() != matches.images as usize {
+        Self::within(matches, groups, None, params)
+    }
+
+    fn within(
+        matches: &Matches,
+        groups: &[u32],
+        slice: Option<&[bool]>,
+        params: &'a BootstrapParams,
+    ) -> Result<Self, EvalError> {
+        let lengths = [Some(groups.len()), slice.map(<[bool]>::len)];
+        if let Some(wrong) = lengths
+            .into_iter()
+            .flatten()
+            .find(|len| *len != matches.images as usize)
+        {
             return Err(EvalError::Mismatch {
                 what: "numbers of images and of group numbers",
                 a: u64::from(matches.images),
-                b: groups.len() as u64,
+                b: wrong as u64,
             });
         }
+        Self::over(groups, slice, params)
+    }
+
+    fn over(groups: &[u32], slice: Option<&[bool]>, params: &'a BootstrapParams) -> Result<Self, EvalError> {
         if !(params.confidence > 0.0 && params.confidence < 1.0) {
             return Err(EvalError::Parameter {
                 parameter: "confidence",
@@ -277,18 +367,28 @@ impl<'a> Draws<'a> {
                 problem: format!("{} is not between 1 and 1000000", params.resamples),
             });
         }
-        let mut names = groups.to_vec();
+        let is_in = |image: usize| slice.is_none_or(|slice| slice[image]);
+        let mut names: Vec<u32> = (0..groups.len())
+            .filter(|image| is_in(*image))
+            .map(|image| groups[image])
+            .collect();
         names.sort_unstable();
         names.dedup();
         Ok(Self {
             params,
-            // every group is among the names
-            group: groups
-                .iter()
-                .map(|group| names.partition_point(|name| name < group) as u32)
+            // every group of the slice is among the names
+            group: (0..groups.len())
+                .map(|image| is_in(image).then(|| names.partition_point(|name| *name < groups[image]) as u32))
                 .collect(),
             count: names.len() as u32,
+            is_slice: slice.is_some(),
         })
+    }
+
+    /// Each image of the slice once; none without a slice.
+    fn slice_weights(&self) -> Option<Vec<u32>> {
+        self.is_slice
+            .then(|| self.group.iter().map(|group| u32::from(group.is_some())).collect())
     }
 
     /// What `measure` makes of each draw's weights; nothing with fewer than two groups.
@@ -305,10 +405,29 @@ impl<'a> Draws<'a> {
                 for _ in 0..self.count {
                     times[rng.random_range(0..self.count) as usize] += 1;
                 }
-                let weights: Vec<u32> = self.group.iter().map(|group| times[*group as usize]).collect();
+                let weights: Vec<u32> = self
+                    .group
+                    .iter()
+                    .map(|group| group.map_or(0, |group| times[group as usize]))
+                    .collect();
                 measure(&weights)
             })
             .collect()
+    }
+
+    /// How likely a difference as large is where there is none.
+    fn p_value(&self, delta: f64, values: impl Iterator<Item = f64>) -> Option<f64> {
+        let values: Vec<f64> = values.collect();
+        let n = values.len() as f64;
+        if values.len() < 2 || self.count < 2 {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / n;
+        let error = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+        if error == 0.0 {
+            return Some(if delta == 0.0 { 1.0 } else { 0.0 });
+        }
+        student_t_tails((delta / error).abs(), f64::from(self.count - 1))
     }
 
     /// The interval's ends: percentiles with linear interpolation between the sorted values, as `numpy.percentile` has them.

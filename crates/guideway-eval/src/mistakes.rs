@@ -6,8 +6,8 @@
 //!
 //! - What is wrong about a labelled object with an identity (missed, taken for another class, badly placed) is one mistake as long as it is wrong again within
 //!   [`GroupParams::gap_ns`]. Its kind is what it was most often, and of equals the one that comes first in [`EventKind`].
-//! - What has no identity (false alarms, objects that are labelled in single frames) goes on where a box of the same class and kind overlaps the last one within that time, the
-//!   best overlap first.
+//! - What has no identity (false alarms, objects that are labelled in single frames) goes on where a box of the same sensor, class and kind overlaps the last one within that
+//!   time, the best overlap first.
 //! - What was wrong in fewer than [`GroupParams::min_frames`] frames, or for less than [`GroupParams::min_duration_ns`], is left out.
 //!
 //! ```
@@ -17,6 +17,7 @@
 //!
 //! let missed = |frame: i64| Sighting {
 //!     recording: 0,
+//!     sensor: 0,
 //!     stamp_ns: frame * 100_000_000,
 //!     kind: EventKind::Miss,
 //!     class: 2,
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EvalError;
 use crate::events::EventKind;
+use crate::severity::EgoPath;
 use crate::stats::{Interval, poisson_rate};
 
 /// A mistake in one frame.
@@ -45,6 +47,8 @@ use crate::stats::{Interval, poisson_rate};
 pub struct Sighting {
     /// Index of the recording.
     pub recording: u32,
+    /// Index of the sensor within its recording: boxes of two cameras have nothing to do with each other.
+    pub sensor: u32,
     /// When, ns.
     pub stamp_ns: i64,
     /// What kind.
@@ -216,7 +220,8 @@ impl Grouping<'_> {
             for (at, open) in nameless.iter().enumerate() {
                 let Some(last) = self.last(open) else { continue };
                 let iou = new.bbox.iou(last.bbox);
-                if (last.kind, last.class) == (new.kind, new.class) && iou >= self.params.iou {
+                let alike = (last.sensor, last.kind, last.class) == (new.sensor, new.kind, new.class);
+                if alike && iou >= self.params.iou {
                     pairs.push((iou, at, *row));
                 }
             }
@@ -274,6 +279,48 @@ pub struct Exposure {
     pub hours: f64,
     /// Kilometres, where the ego's pose or speed is known.
     pub km: Option<f64>,
+}
+
+impl Exposure {
+    /// What was driven in one recording while frames with these stamps were looked at (ascending; several cameras may share stamps): the times between two of them that
+    /// are at most `gap_ns` apart. Frames that are further apart were picked from the drive, and say nothing about the time in between.
+    ///
+    /// ```
+    /// use guideway_eval::mistakes::Exposure;
+    /// let seconds = |s: i64| s * 1_000_000_000;
+    /// let stamps = [0, 1, 2, 3600, 3601].map(seconds);
+    /// let exposure = Exposure::driven(&stamps, seconds(1), None);
+    /// assert!((exposure.hours * 3600.0 - 3.0).abs() < 1e-9);
+    /// ```
+    pub fn driven(stamps: &[i64], gap_ns: i64, path: Option<&EgoPath>) -> Self {
+        let (mut ns, mut metres) = (0.0, 0.0);
+        for pair in stamps.windows(2) {
+            let step = pair[1].saturating_sub(pair[0]);
+            if step > 0 && step <= gap_ns {
+                ns += step as f64;
+                metres += path.map_or(0.0, |path| path.travelled_m(pair[0], pair[1]));
+            }
+        }
+        Self {
+            hours: ns / 3.6e12,
+            km: path.filter(|path| !path.is_empty()).map(|_| metres / 1000.0),
+        }
+    }
+
+    /// Both together. The way is known where both are, or where one of them drove nothing.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let km = match (self.km, other.km) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, None) if other.hours == 0.0 => a,
+            (None, b) if self.hours == 0.0 => b,
+            _ => None,
+        };
+        Self {
+            hours: self.hours + other.hours,
+            km,
+        }
+    }
 }
 
 /// How often something happens.

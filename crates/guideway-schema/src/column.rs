@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{
     Array as _, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    builder::{Float64Builder, ListBuilder},
+    builder::{Float64Builder, ListBuilder, StringBuilder},
 };
 use arrow_schema::{DataType, Field, SchemaRef};
 use thiserror::Error;
@@ -169,6 +169,33 @@ impl Column for Vec<f64> {
         }
         let values = array.as_list::<i32>().value(row);
         Some(values.as_primitive::<Float64Type>().values().to_vec())
+    }
+}
+
+impl Column for Vec<String> {
+    const NULLABLE: bool = false;
+
+    fn data_type() -> DataType {
+        DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
+    }
+
+    fn build<'a>(values: impl Iterator<Item = &'a Self>) -> ArrayRef {
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        for value in values {
+            for text in value {
+                builder.values().append_value(text);
+            }
+            builder.append(true);
+        }
+        Arc::new(builder.finish())
+    }
+
+    fn read(array: &ArrayRef, row: usize) -> Option<Self> {
+        if array.is_null(row) {
+            return None;
+        }
+        let values = array.as_list::<i32>().value(row);
+        Some(values.as_string::<i32>().iter().flatten().map(str::to_owned).collect())
     }
 }
 

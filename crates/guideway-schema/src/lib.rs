@@ -41,8 +41,8 @@ pub const GROUND_TRUTH_LABELER: &str = "ground truth";
 
 pub use column::{Column, Row, SchemaError};
 pub use rows::{
-    AnswerRow, ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, PredictionRow, RecordingRow, Rows,
-    SelectionRow, SensorRow, SignalRow, Table,
+    AnswerRow, ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, MistakeRow, PredictionRow, RecordingRow,
+    Rows, SelectionRow, SensorRow, SignalRow, Table,
 };
 pub use source::{Collected, IngestSummary, Sink, SinkError, Source, SourceError};
 pub use version::{FORMAT_VERSION, FormatVersion, VersionError};

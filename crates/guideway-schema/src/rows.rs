@@ -347,7 +347,7 @@ rows! {
         currency: String,
     }
 
-    /// A mistake, with what it names.
+    /// A mistake in one frame, with what it names.
     EventRow in "events" {
         /// Id.
         event_id: String,
@@ -383,6 +383,44 @@ rows! {
         severity: Option<f64>,
         /// Why, where something is known: `small`, `crowded`, `truncated`, ….
         cause: Option<String>,
+    }
+
+    /// A mistake over time: what is wrong in many frames in a row is one mistake.
+    MistakeRow in "mistakes" {
+        /// Id.
+        mistake_id: String,
+        /// The evaluation run.
+        run_id: String,
+        /// What it was most often: `false_positive`, `miss`, `confusion` or `poor_localisation`.
+        kind: String,
+        /// The recording.
+        recording_id: String,
+        /// First stamp, ns; null for independent images.
+        start_ns: Option<i64>,
+        /// Last stamp, ns.
+        end_ns: Option<i64>,
+        /// In how many frames something was wrong.
+        frames: i64,
+        /// The frame where it was worst.
+        frame_id: String,
+        /// Class of the object, if one is involved.
+        class: Option<String>,
+        /// Class that was predicted where it was worst, if anything was.
+        predicted_class: Option<String>,
+        /// The object's identity within the recording, where it has one.
+        track_id: Option<String>,
+        /// How much it matters, 0 to 1: how sure the detector was, times nearness and urgency.
+        severity: f64,
+        /// The shortest distance over ground, m; null where nothing says where it is.
+        distance_m: Option<f64>,
+        /// The shortest time to collision, s; null where it does not come nearer, or nobody knows.
+        ttc_s: Option<f64>,
+        /// Was it ever where the ego would pass? Null where nothing says where it is.
+        in_path: Option<bool>,
+        /// Why, where something is known: `small`, `far`, `occluded`, `dark`, ….
+        cause: Option<String>,
+        /// What was wrong in single frames, by time: ids of the table events.
+        event_ids: Vec<String>,
     }
 
     /// The value of a metric on a slice.
@@ -499,6 +537,8 @@ tables! {
     Answers => AnswerRow,
     /// Misses, false positives, confusions and poor localisations.
     Events => EventRow,
+    /// Mistakes over time, each made of events.
+    Mistakes => MistakeRow,
     /// Values of metrics on slices.
     Metrics => MetricRow,
 }

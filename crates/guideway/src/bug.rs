@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::clock;
 use crate::dataset::{FreezeOptions, GroupBy, LOOKUP_FRAMES, ids};
 use crate::error::{Error, ErrorKind};
-use crate::evaluate::EvalDelta;
+use crate::evaluate::{DiffOptions, EvalDelta};
 use crate::mine::{Information, LikeOptions, LikeWhat, MineReport};
 use crate::predict::{frames_in, is_query, samples_in};
 use crate::side_by_side::Quiet;
@@ -344,7 +344,11 @@ impl Workspace {
         let worse = if old.run_id == new.run_id {
             Vec::new()
         } else {
-            let diff = self.eval_diff(&old.run_id, &new.run_id, RESAMPLES, 0, reporter)?;
+            let options = DiffOptions {
+                resamples: RESAMPLES,
+                ..DiffOptions::default()
+            };
+            let diff = self.eval_diff(&old.run_id, &new.run_id, &options, reporter)?;
             if diff.groups < 2 {
                 vec![format!("{} has one drive, from which no interval comes", bug.on)]
             } else {
@@ -531,7 +535,8 @@ fn is_right(event: &EventRow, again: &[EventRow]) -> bool {
 /// A metric that is lower beyond doubt, in words.
 fn loss(delta: &EvalDelta) -> Option<String> {
     let counts = ["AP", "AP50", "AP75"].contains(&delta.metric.as_str());
-    (counts && delta.verdict == "worse").then(|| {
+    // Any doubt counts here, also where many comparisons make it likely.
+    (counts && matches!(delta.verdict, "worse" | "perhaps worse")).then(|| {
         let change = delta.delta.map_or_else(String::new, |change| format!(" {change:+.4}"));
         format!("{} of {}{change}", delta.metric, delta.slice)
     })

@@ -165,6 +165,16 @@ pub enum ErrorKind {
         /// What is wrong with it.
         source: TrainError,
     },
+    /// A gate's file is wrong.
+    #[error("{message}\n  in {}", path.display())]
+    GateFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// Evaluation failed.
     #[error(transparent)]
     Eval(#[from] EvalError),
@@ -341,6 +351,8 @@ impl Error {
             | ErrorKind::World(guideway_world::WorldError::Parameter { .. })
             | ErrorKind::Store(StoreError::BadName { .. })
             | ErrorKind::Mine(MineError::Parameter { .. })
+            | ErrorKind::GateFile { .. }
+            | ErrorKind::LoopFile { .. }
             | ErrorKind::Eval(EvalError::Parameter { .. }) => exit::USAGE,
             ErrorKind::NothingSelected { .. } => exit::NOTHING_SELECTED,
             ErrorKind::Interrupted { .. } => exit::INTERRUPTED,
@@ -381,6 +393,7 @@ impl Hint for Error {
             }
             ErrorKind::Train(err) => err.hint(),
             ErrorKind::DetectorFile { source, .. } => source.hint(),
+            ErrorKind::GateFile { hint, .. } => Some(hint.clone()),
             ErrorKind::LoopFile { hint, .. } => hint.clone().or_else(|| {
                 Some("`guideway docs schema loop` and `guideway docs schema experiment` list every key".to_owned())
             }),

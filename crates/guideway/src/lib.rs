@@ -42,6 +42,7 @@ mod dataset;
 mod docs;
 mod error;
 mod evaluate;
+mod event;
 mod experiment;
 mod files;
 mod ingest;
@@ -52,6 +53,7 @@ mod logs;
 mod mine;
 mod origin;
 mod package;
+mod page;
 mod plot;
 mod predict;
 mod query;
@@ -71,7 +73,11 @@ pub use config::{ConfigFile, ENV_VARS, EnvVar, NEW_PROJECT_FILE, PROJECT_FILE, S
 pub use dataset::{ClassSummary, DatasetSummary, ExportFormat, ExportReport, FreezeOptions, GroupBy, SplitSummary};
 pub use docs::{schema, schemas};
 pub use error::{Error, ErrorKind};
-pub use evaluate::{ClassResult, EvalDelta, EvalDiff, EvalReport};
+pub use evaluate::{
+    ClassResult, DiffOptions, Driven, EvalDelta, EvalDiff, EvalReport, GateFile, GateReport, GateResult, GateRule,
+    MistakeRate, ReportOptions, WrittenReport, report_folder,
+};
+pub use event::{EventDetail, EventFilter, EventList, OpenOptions, OpenedEvent};
 pub use experiment::{Arm, ArmSummary, Comparison, CourseResult, ExperimentFile, ExperimentReport, OwnFold, PoolShare};
 pub use files::{FilesOptions, FilesReport, ResultFormat, default_params, evaluate_files};
 pub use guideway_core as core;
@@ -79,7 +85,7 @@ pub use guideway_eval as eval;
 pub use guideway_mine::scores::Aggregate;
 pub use guideway_mine::slices::SliceParams;
 pub use guideway_schema::{
-    ChannelRow, EventRow, FrameRow, LabelRow, MetricRow, RecordingRow, SelectionRow, SensorRow, Table,
+    ChannelRow, EventRow, FrameRow, LabelRow, MetricRow, MistakeRow, RecordingRow, SelectionRow, SensorRow, Table,
 };
 pub use guideway_store::{
     Changes, Check, Compacted, DatasetDiff, Direction, DoctorReport, Status as CheckStatus, TableInfo, TraceGraph,
@@ -91,7 +97,7 @@ pub use label::{OracleOptions, OracleReport};
 pub use logs::Message;
 pub use mine::{Diversity, Dropout, Information, LikeOptions, LikeWhat, MineOptions, MineReport, Score};
 pub use package::PackageReport;
-pub use plot::{ConfusionPlot, LinePlot, Series};
+pub use plot::{BarPlot, ConfusionPlot, LinePlot, Series};
 pub use predict::PredictReport;
 pub use query::{JsonShape, QueryResult};
 pub use rounds::{

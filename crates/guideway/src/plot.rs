@@ -244,6 +244,72 @@ impl ConfusionPlot {
     }
 }
 
+/// Horizontal bars with intervals, from 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BarPlot {
+    /// Title.
+    pub title: String,
+    /// Unit of the values.
+    pub unit: String,
+    /// Name, value, and lower and upper end of its interval.
+    pub bars: Vec<(String, f64, [f64; 2])>,
+}
+
+impl BarPlot {
+    /// The plot as an SVG document.
+    pub fn to_svg(&self) -> Result<String, Error> {
+        let mut svg = String::new();
+        {
+            let height = 74 + 26 * self.bars.len() as u32;
+            let root = SVGBackend::with_string(&mut svg, (760, height)).into_drawing_area();
+            self.draw(&root).map_err(|err| ErrorKind::Plot {
+                title: self.title.clone(),
+                message: err.to_string(),
+            })?;
+        }
+        Ok(svg)
+    }
+
+    fn draw(&self, root: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+        use plotters::style::text_anchor::{HPos, Pos, VPos};
+        let longest = self
+            .bars
+            .iter()
+            .map(|(name, ..)| name.chars().count())
+            .max()
+            .unwrap_or(0);
+        let (left, right, top) = (24 + 8 * longest as i32, 660, 44);
+        let most = self.bars.iter().map(|(.., [_, upper])| *upper).fold(0.0, f64::max);
+        let most = if most > 0.0 && most.is_finite() { most } else { 1.0 };
+        let x = |value: f64| left + (f64::from(right - left) * (value / most).clamp(0.0, 1.0)) as i32;
+        let font = |size: f64| ("sans-serif", size).into_font();
+        let aligned = |horizontal| TextStyle::from(font(13.0)).pos(Pos::new(horizontal, VPos::Center));
+        root.fill(&WHITE)?;
+        root.draw(&Text::new(self.title.clone(), (14, 12), font(18.0)))?;
+        for (row, (name, value, [lower, upper])) in self.bars.iter().enumerate() {
+            let y = top + 26 * row as i32 + 13;
+            root.draw(&Text::new(name.clone(), (left - 8, y), aligned(HPos::Right)))?;
+            root.draw(&Rectangle::new(
+                [(left, y - 8), (x(*value), y + 8)],
+                PALETTE[0].mix(0.75).filled(),
+            ))?;
+            root.draw(&PathElement::new(
+                vec![(x(*lower), y), (x(*upper), y)],
+                BLACK.stroke_width(2),
+            ))?;
+            for end in [lower, upper] {
+                root.draw(&PathElement::new(
+                    vec![(x(*end), y - 5), (x(*end), y + 5)],
+                    BLACK.stroke_width(2),
+                ))?;
+            }
+            let text = format!("{value:.1} {}", self.unit);
+            root.draw(&Text::new(text, (x(*upper) + 8, y), aligned(HPos::Left)))?;
+        }
+        root.present()
+    }
+}
+
 /// Smallest and largest value with a margin; never empty.
 fn span(values: impl Iterator<Item = f64>, margin: f64) -> (f64, f64) {
     let (min, max) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), v| {
@@ -280,6 +346,20 @@ mod tests {
             band: vec![(0.0, 0.9, 1.1), (2.0, 0.4, f64::NAN)],
         });
         assert!(plot.to_svg().unwrap().contains("polyline"));
+    }
+
+    #[test]
+    fn bars_stay_inside_whatever_their_values() {
+        let mut plot = BarPlot {
+            title: "Rates".to_owned(),
+            unit: "1/h".to_owned(),
+            bars: vec![],
+        };
+        assert!(plot.to_svg().unwrap().starts_with("<svg"));
+        plot.bars.push(("all".to_owned(), 0.0, [0.0, f64::INFINITY]));
+        plot.bars.push(("class=car".to_owned(), 12.0, [8.0, 20.0]));
+        let svg = plot.to_svg().unwrap();
+        assert!(svg.contains("class=car") && svg.contains("12.0 1/h"));
     }
 
     #[test]

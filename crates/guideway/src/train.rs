@@ -35,6 +35,8 @@ pub struct TrainOptions {
     pub seed: Option<u64>,
     /// The model to start from (fine-tuning), by name or id; random weights when `None`.
     pub start: Option<String>,
+    /// How many times the images or epochs that the file says; 0 and 1 leave them as they are.
+    pub times: u32,
     /// Watch nothing: the last weights are kept, whatever splits there are.
     pub unwatched: bool,
     /// `cpu`, `cuda` or `wgpu`; the setting's when `None`.
@@ -95,6 +97,9 @@ impl Workspace {
             source,
         };
         let mut detector = DetectorConfig::from_toml(&text).map_err(wrong)?;
+        let times = options.times.max(1);
+        detector.train.epochs = detector.train.epochs.saturating_mul(times as usize);
+        detector.train.images = detector.train.images.map(|images| images.saturating_mul(times.into()));
         detector.validate().map_err(wrong)?;
         if let Some(seed) = options.seed {
             if i64::try_from(seed).is_err() {

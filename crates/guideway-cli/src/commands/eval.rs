@@ -1,13 +1,13 @@
 //! `eval`: run, list, show, compare, and result files made elsewhere.
 
-use guideway::{Error, EvalReport};
+use guideway::{DiffOptions, Error, EvalReport, GateFile, ReportOptions, report_folder};
 use serde_json::{Value, json};
 
 use super::files;
 use super::log::short;
-use crate::cli::EvalCommand;
+use crate::cli::{EvalCommand, EvalGateArgs, EvalReportArgs};
 use crate::context::{Context, Outcome};
-use crate::output::{Grid, Report, count};
+use crate::output::{Grid, Report, count, plural};
 
 pub(crate) fn run(context: &Context, command: &EvalCommand) -> Result<Outcome, Error> {
     match command {
@@ -49,7 +49,19 @@ pub(crate) fn run(context: &Context, command: &EvalCommand) -> Result<Outcome, E
             candidate,
             resamples,
             seed,
-        } => diff(context, baseline, candidate, *resamples, *seed),
+            confidence,
+            by,
+        } => {
+            let options = DiffOptions {
+                resamples: *resamples,
+                seed: *seed,
+                confidence: *confidence,
+                by: by.clone(),
+            };
+            diff(context, baseline, candidate, &options)
+        }
+        EvalCommand::Report(args) => report(context, args),
+        EvalCommand::Gate(args) => gate(context, args),
         EvalCommand::Files(args) => files::run(context, args),
     }
 }
@@ -60,7 +72,12 @@ pub(super) fn number(value: Option<f64>) -> Value {
 
 fn describe(report: &EvalReport) -> Report {
     let mut stats = Grid::new(&["metric", "value", "lower", "upper"]).decimals(&["value", "lower", "upper"], 4);
-    for metric in report.metrics.iter().filter(|metric| metric.slice == "all") {
+    // Mistakes over time have a table of their own.
+    let ratios = report
+        .metrics
+        .iter()
+        .filter(|metric| metric.unit == "1" && metric.metric != "mistakes");
+    for metric in ratios.filter(|metric| metric.slice == "all") {
         stats.push(vec![
             json!(metric.metric),
             number(metric.value),
@@ -84,6 +101,19 @@ fn describe(report: &EvalReport) -> Report {
     for (kind, number) in &report.events {
         events.push(vec![json!(kind), json!(number)]);
     }
+    let mut driven = Grid::new(&["mistakes over time", "count", "per hour", "lower", "upper", "per km"])
+        .decimals(&["per hour", "lower", "upper", "per km"], 2);
+    let rates = report.driven.iter().flat_map(|driven| &driven.rates);
+    for rate in rates.filter(|rate| rate.slice == "all" || rate.slice.starts_with("kind=")) {
+        driven.push(vec![
+            json!(rate.slice.strip_prefix("kind=").unwrap_or(&rate.slice)),
+            json!(rate.mistakes),
+            number(rate.per_hour),
+            number(rate.per_hour_interval.map(|[lower, _]| lower)),
+            number(rate.per_hour_interval.map(|[_, upper]| upper)),
+            number(rate.per_km),
+        ]);
+    }
     let mut rows = Grid::new(&["metric", "slice", "value", "lower", "upper", "support"]);
     for metric in &report.metrics {
         rows.push(vec![
@@ -104,18 +134,23 @@ fn describe(report: &EvalReport) -> Report {
             ("labels", count(report.labels)),
             ("predictions", count(report.predictions)),
         ])
+        .pairs(report.driven.iter().filter(|driven| driven.hours > 0.0).map(|driven| {
+            let km = driven.km.map(|km| format!(", {km:.2} km")).unwrap_or_default();
+            ("driven", format!("{:.1} min{km}", driven.hours * 60.0))
+        }))
         .grid(stats)
         .grid(classes)
         .grid(events)
+        .grid(driven)
         .pairs(report.plots.iter().map(|(name, path)| (name.clone(), path.clone())))
         .rows(rows)
 }
 
-fn diff(context: &Context, baseline: &str, candidate: &str, resamples: usize, seed: u64) -> Result<Outcome, Error> {
+fn diff(context: &Context, baseline: &str, candidate: &str, options: &DiffOptions) -> Result<Outcome, Error> {
     let diff = context
         .workspace()?
-        .eval_diff(baseline, candidate, resamples, seed, &context.console)?;
-    let mut grid = Grid::new(&[
+        .eval_diff(baseline, candidate, options, &context.console)?;
+    let columns = [
         "metric",
         "slice",
         "baseline",
@@ -123,9 +158,10 @@ fn diff(context: &Context, baseline: &str, candidate: &str, resamples: usize, se
         "delta",
         "lower",
         "upper",
+        "p (Holm)",
         "verdict",
-    ])
-    .decimals(&["baseline", "candidate", "delta", "lower", "upper"], 4);
+    ];
+    let mut grid = Grid::new(&columns).decimals(&["baseline", "candidate", "delta", "lower", "upper", "p (Holm)"], 4);
     for delta in &diff.deltas {
         grid.push(vec![
             json!(delta.metric),
@@ -135,15 +171,79 @@ fn diff(context: &Context, baseline: &str, candidate: &str, resamples: usize, se
             number(delta.delta),
             number(delta.lower),
             number(delta.upper),
+            number(delta.p_adjusted),
             json!(delta.verdict),
         ]);
     }
     let note = format!(
-        "{:.0} % intervals, paired bootstrap over {} groups, {} resamples, seed {seed}",
+        "{:.0} % intervals, paired bootstrap over {} groups, {} resamples, seed {}; better and worse hold for all {} comparisons together",
         diff.confidence * 100.0,
         count(diff.groups),
-        count(diff.resamples)
+        count(diff.resamples),
+        options.seed,
+        diff.deltas.len()
     );
     context.print(&Report::new(&diff).grid(grid.clone()).text(note).rows(grid))?;
     Ok(context.outcome())
+}
+
+fn report(context: &Context, args: &EvalReportArgs) -> Result<Outcome, Error> {
+    let workspace = context.workspace()?;
+    let run = workspace.evaluation(&args.run)?;
+    let options = ReportOptions {
+        out: args
+            .out
+            .clone()
+            .unwrap_or_else(|| report_folder(workspace.root(), &run.run_id)),
+        baseline: args.against.clone(),
+        by: args.by.clone(),
+        events: args.events,
+    };
+    let written = workspace.eval_report(&run.run_id, &options, &context.console)?;
+    context.print(&Report::new(&written).pairs([
+        ("page", written.index.display().to_string()),
+        ("markdown", written.markdown.display().to_string()),
+        ("numbers", written.json.display().to_string()),
+        ("events", count(written.events)),
+    ]))?;
+    Ok(context.outcome())
+}
+
+fn gate(context: &Context, args: &EvalGateArgs) -> Result<Outcome, Error> {
+    let gate = GateFile::read(&args.gate)?;
+    let judged = context
+        .workspace()?
+        .eval_gate(&args.run, args.against.as_deref(), &gate, &context.console)?;
+    let mut grid = Grid::new(&["metric", "slice", "rule", "value", "baseline", "lower", "upper", "met"])
+        .decimals(&["value", "baseline", "lower", "upper"], 4);
+    for rule in &judged.rules {
+        grid.push(vec![
+            json!(rule.metric),
+            json!(rule.slice),
+            json!(rule.rule),
+            number(rule.value),
+            number(rule.baseline),
+            number(rule.lower),
+            number(rule.upper),
+            json!(if rule.met { "yes" } else { "no" }),
+        ]);
+    }
+    let failed = judged.rules.iter().filter(|rule| !rule.met).count();
+    let verdict = match (judged.met, judged.rules.len()) {
+        (true, rules) => format!("the gate is met: {}", plural(rules as u64, "rule")),
+        (false, rules) => format!("the gate is not met: {failed} of {}", plural(rules as u64, "rule")),
+    };
+    let mut report = Report::new(&judged).grid(grid.clone()).text(verdict).rows(grid);
+    if judged.baseline.is_some() {
+        report = report.text(format!(
+            "lower and upper: {:.1} % intervals of the difference",
+            judged.confidence * 100.0
+        ));
+    }
+    context.print(&report)?;
+    Ok(if judged.met {
+        context.outcome()
+    } else {
+        Outcome::GateNotMet
+    })
 }

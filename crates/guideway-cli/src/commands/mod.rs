@@ -7,6 +7,7 @@ mod data;
 mod dataset;
 mod docs;
 mod eval;
+mod event;
 mod files;
 mod label;
 mod lineage;
@@ -42,6 +43,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Loop(command) => rounds::run(context, &command),
         Command::Experiment(command) => rounds::experiment(context, &command),
         Command::Eval(command) => eval::run(context, &command),
+        Command::Event(command) => event::run(context, &command),
         Command::Trace(args) => lineage::trace(context, &args),
         Command::Tables(args) => workspace::tables(context, &args),
         Command::Doctor(args) => workspace::doctor(context, &args),

@@ -16,6 +16,7 @@ pub(crate) fn train(context: &Context, args: &TrainArgs) -> Result<Outcome, Erro
         val_split: args.val_split.clone(),
         seed: args.seed,
         start: args.start.clone(),
+        times: 1,
         unwatched: false,
         device: args.device.clone(),
     };

@@ -4,6 +4,7 @@
 
 mod bug;
 mod errors;
+mod event;
 mod failures;
 mod files;
 mod interrupt;

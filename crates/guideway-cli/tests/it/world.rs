@@ -34,7 +34,7 @@ block_length = 70
 clouds = { uniform = [0.0, 1.0] }
 "#;
 
-fn bench() -> Bench {
+pub(crate) fn bench() -> Bench {
     let bench = Bench::with_workspace();
     bench.write("rig.toml", RIG);
     bench.write("world.toml", WORLD);

@@ -12,6 +12,7 @@ const FRAME_NS: i64 = 100_000_000;
 fn seen(frame: i64, kind: EventKind, object: Option<u64>, x: f64) -> Sighting {
     Sighting {
         recording: 0,
+        sensor: 0,
         stamp_ns: frame * FRAME_NS,
         kind,
         class: 0,

@@ -9,6 +9,7 @@
 //! | a lidar sweep in a log | the message's payload, with its schema's name as media type |
 //! | a file of its own | the file |
 
+mod points;
 mod raw;
 mod sniff;
 

@@ -12,8 +12,8 @@ use prost::Message;
 use serde::de::DeserializeOwned;
 
 use super::model::{
-    Annotation, AnnotationShape, Calibration as CalibrationData, Cloud, Cuboid, Decoded, ImageData, RawImage as Raw,
-    Sample, SampleKind, Scene, TransformSample, stamp,
+    Annotation, AnnotationShape, Calibration as CalibrationData, Cloud, Coordinate, Cuboid, Decoded, ImageData,
+    RawImage as Raw, Sample, SampleKind, Scene, TransformSample, stamp,
 };
 use super::{ChannelKind, DecodeError};
 
@@ -168,11 +168,28 @@ pub(super) fn decode(schema: Schema, wire: Wire, payload: &[u8]) -> Result<Decod
                 field: "point_stride",
                 what: "it is 0".to_owned(),
             })?;
+            let floats: Vec<(String, Coordinate)> = message
+                .fields
+                .iter()
+                .filter_map(|field| {
+                    let is_double = match field.r#type() {
+                        NumericType::Float32 => false,
+                        NumericType::Float64 => true,
+                        _ => return None,
+                    };
+                    let offset = field.offset;
+                    Some((field.name.clone(), Coordinate { offset, is_double }))
+                })
+                .collect();
             Decoded::Cloud(Cloud {
                 stamp: time(message.timestamp.as_ref()),
                 frame_id: message.frame_id,
                 points,
                 fields: message.fields.into_iter().map(|field| field.name).collect(),
+                xyz: Cloud::find_xyz(&floats),
+                stride: message.point_stride,
+                big_endian: false,
+                data: Cow::Owned(message.data),
             })
         }
         Schema::LocationFix => Decoded::Samples(vec![fix(parse(wire, payload)?)]),

@@ -15,8 +15,8 @@ use thiserror::Error;
 
 pub use cdr::{Cdr, Layout};
 pub use model::{
-    Annotation, AnnotationShape, Calibration, Cloud, Cuboid, Decoded, ImageData, RawImage, Sample, SampleKind, Scene,
-    TransformSample,
+    Annotation, AnnotationShape, Calibration, Cloud, Coordinate, Cuboid, Decoded, ImageData, RawImage, Sample,
+    SampleKind, Scene, TransformSample,
 };
 
 /// A payload that does not follow its schema.

@@ -11,8 +11,8 @@ pub enum Decoded<'a> {
     Image(ImageData<'a>),
     /// An uncompressed image.
     RawImage(RawImage<'a>),
-    /// A point cloud; its points stay in the payload.
-    Cloud(Cloud),
+    /// A point cloud.
+    Cloud(Cloud<'a>),
     /// Samples of signals.
     Samples(Vec<Sample>),
     /// Transforms.
@@ -59,9 +59,18 @@ pub struct RawImage<'a> {
     pub data: Cow<'a, [u8]>,
 }
 
+/// A floating-point number in a packed point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coordinate {
+    /// Offset in the point, bytes.
+    pub offset: u32,
+    /// Eight bytes instead of four.
+    pub is_double: bool,
+}
+
 /// A point cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Cloud {
+pub struct Cloud<'a> {
     /// Stamp, ns.
     pub stamp: Option<i64>,
     /// Coordinate frame of the points.
@@ -70,6 +79,57 @@ pub struct Cloud {
     pub points: u64,
     /// Names of the fields of a point.
     pub fields: Vec<String>,
+    /// Where x, y and z lie in a point; `None` where they are not all floating-point numbers.
+    pub xyz: Option<[Coordinate; 3]>,
+    /// Bytes from one point to the next.
+    pub stride: u32,
+    /// The most significant byte comes first.
+    pub big_endian: bool,
+    /// The packed points.
+    pub data: Cow<'a, [u8]>,
+}
+
+impl Cloud<'_> {
+    /// x, y and z of the points, m, in the cloud's frame. Points that are nowhere (NaN, as many drivers mark what did not come back) are left out.
+    pub fn positions(&self) -> Vec<[f32; 3]> {
+        let (Some(xyz), stride) = (self.xyz, self.stride as usize) else {
+            return Vec::new();
+        };
+        if stride == 0 {
+            return Vec::new();
+        }
+        let points = usize::try_from(self.points).unwrap_or(usize::MAX);
+        let read = |point: &[u8], at: Coordinate| -> Option<f32> {
+            let from = at.offset as usize;
+            if at.is_double {
+                let bytes: [u8; 8] = point.get(from..from.checked_add(8)?)?.try_into().ok()?;
+                let value = if self.big_endian {
+                    f64::from_be_bytes(bytes)
+                } else {
+                    f64::from_le_bytes(bytes)
+                };
+                return Some(value as f32);
+            }
+            let bytes: [u8; 4] = point.get(from..from.checked_add(4)?)?.try_into().ok()?;
+            Some(if self.big_endian {
+                f32::from_be_bytes(bytes)
+            } else {
+                f32::from_le_bytes(bytes)
+            })
+        };
+        self.data
+            .chunks_exact(stride)
+            .take(points)
+            .filter_map(|point| Some([read(point, xyz[0])?, read(point, xyz[1])?, read(point, xyz[2])?]))
+            .filter(|point| point.iter().all(|value| value.is_finite()))
+            .collect()
+    }
+
+    /// Where the fields x, y and z lie, from each field's name, offset and whether it is a double; fields of other types are to be left out.
+    pub(super) fn find_xyz(fields: &[(String, Coordinate)]) -> Option<[Coordinate; 3]> {
+        let find = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, at)| *at);
+        Some([find("x")?, find("y")?, find("z")?])
+    }
 }
 
 /// What a sample measures.

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use super::cdr::{Cdr, Layout};
 use super::model::{
-    Annotation, AnnotationShape, Calibration, Cloud, Cuboid, Decoded, ImageData, RawImage, Sample, SampleKind, Scene,
-    TransformSample, stamp,
+    Annotation, AnnotationShape, Calibration, Cloud, Coordinate, Cuboid, Decoded, ImageData, RawImage, Sample,
+    SampleKind, Scene, TransformSample, stamp,
 };
 use super::{ChannelKind, DecodeError};
 
@@ -216,15 +216,22 @@ pub(super) fn decode(schema: Schema, layout: Layout, payload: &[u8]) -> Result<D
             let header = header(cdr)?;
             let height = cdr.u32("height")?;
             let width = cdr.u32("width")?;
-            let mut fields = Vec::new();
+            let (mut fields, mut floats) = (Vec::new(), Vec::new());
             for _ in 0..cdr.count(13, "fields")? {
-                fields.push(cdr.string("fields.name")?);
-                cdr.u32("fields.offset")?;
-                cdr.u8("fields.datatype")?;
+                let name = cdr.string("fields.name")?;
+                let offset = cdr.u32("fields.offset")?;
+                let datatype = cdr.u8("fields.datatype")?;
                 cdr.u32("fields.count")?;
+                // 7 is FLOAT32, 8 is FLOAT64
+                if matches!(datatype, 7 | 8) {
+                    let is_double = datatype == 8;
+                    floats.push((name.clone(), Coordinate { offset, is_double }));
+                }
+                fields.push(name);
             }
-            cdr.u8("is_bigendian")?;
-            let point_step = u64::from(cdr.u32("point_step")?);
+            let big_endian = cdr.u8("is_bigendian")? != 0;
+            let stride = cdr.u32("point_step")?;
+            let point_step = u64::from(stride);
             cdr.u32("row_step")?;
             let data = cdr.bytes("data")?;
             let points = u64::from(width) * u64::from(height);
@@ -245,6 +252,10 @@ pub(super) fn decode(schema: Schema, layout: Layout, payload: &[u8]) -> Result<D
                 frame_id: header.frame_id,
                 points,
                 fields,
+                xyz: Cloud::find_xyz(&floats),
+                stride,
+                big_endian,
+                data: Cow::Borrowed(data),
             })
         }
         Schema::Imu => {

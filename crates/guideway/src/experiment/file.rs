@@ -45,7 +45,7 @@ pub struct ExperimentFile {
     /// What is compared.
     #[serde(default)]
     pub kpi: Kpi,
-    /// Also train on the whole pool, labelled: which part of it does an arm need to be as good?
+    /// Also train on the whole pool, labelled, as long as an arm does in all of its rounds: which part of it does an arm need to be as good?
     #[serde(default)]
     pub full_pool: bool,
     /// Keep about this part of the pool's drives aside: what an arm chooses of them is labelled and tested on instead of learnt from. The gain on

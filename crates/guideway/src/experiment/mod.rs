@@ -111,7 +111,9 @@ impl Workspace {
                 format!("{}-s{seed}", file.name),
                 format!("{}-{}-s{seed}", file.name, arm.name),
             );
-            let course = Course::new(&ground, (&arm.strategy, budget), names, seed);
+            // One round for all of the pool, with as much training as the others' rounds have together.
+            let times = if arm.name == FULL { file.rounds } else { 1 };
+            let course = Course::new(&ground, (&arm.strategy, budget), names, seed).times(times);
             let mut done: Vec<Round> = Vec::new();
             while done.len() as u32 <= rounds {
                 match course.round(&done, None, &quiet)? {

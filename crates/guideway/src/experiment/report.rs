@@ -9,8 +9,9 @@ use super::file::ExperimentFile;
 use super::{Comparison, CourseResult, ExperimentReport, FULL};
 use crate::atomic::write_atomic;
 use crate::error::Error;
+use crate::page::{Page, digits};
 use crate::plot::{LinePlot, Series};
-use crate::rounds::{Ground, Page, Round, digits};
+use crate::rounds::{Ground, Round};
 use crate::workspace::Workspace;
 
 /// `0.0123 (0.0100 to 0.0146)`.
@@ -183,12 +184,12 @@ impl Workspace {
             ]
         });
         page.table(&["arm", "seed", "KPI by round"], rows.collect());
-        let mut paths = page.write(&dir)?;
+        let paths = page.write(&dir)?;
         let json = dir.join("results.json");
         let bytes = serde_json::to_vec_pretty(report).map_err(|err| Error::corrupt("the report", err))?;
         write_atomic(&json, &bytes)?;
-        paths.push(json);
-        Ok(paths)
+        let [html, markdown] = paths;
+        Ok(vec![html, markdown, json])
     }
 }
 

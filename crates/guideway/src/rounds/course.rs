@@ -67,6 +67,8 @@ pub(crate) struct Course<'g> {
     budget: &'g RoundBudget,
     names: Names,
     seed: u64,
+    /// How many rounds' worth of training a later round has.
+    times: u32,
 }
 
 /// What labels of a round may cost.
@@ -103,7 +105,13 @@ impl<'g> Course<'g> {
             budget,
             names,
             seed,
+            times: 1,
         }
+    }
+
+    /// The later rounds train as long as so many do elsewhere.
+    pub(crate) fn times(self, times: u32) -> Self {
+        Self { times, ..self }
     }
 
     /// Does the round after those that were done, or finds it done.
@@ -122,6 +130,9 @@ impl<'g> Course<'g> {
         let name = self.names.of(round);
         if round > 0 {
             let how = json!([self.strategy, self.budget]);
+            if self.times > 1 {
+                id = id.int(self.times.into());
+            }
             id = id.text(&how.to_string()).text(&before[before.len() - 1].run_id);
         }
         let run_id: String = id.text(&name).finish();
@@ -193,7 +204,10 @@ impl<'g> Course<'g> {
 
     /// Images in training with so many frames.
     fn trains_on(&self, round: u32, frames: u64) -> u64 {
-        let epochs = self.detector(round).1.train.epochs_over(frames as usize) as u64;
+        let mut train = self.detector(round).1.train.clone();
+        train.images = train.images.map(|images| images * self.times_in(round));
+        train.epochs *= self.times_in(round) as usize;
+        let epochs = train.epochs_over(frames as usize) as u64;
         frames * epochs * u64::from(self.ground.file.model.members(round))
     }
 
@@ -201,9 +215,15 @@ impl<'g> Course<'g> {
     fn trains_on_at_most(&self, round: u32, frames: u64) -> u64 {
         match self.detector(round).1.train.images {
             // Fewer frames may fit in better.
-            Some(images) => images.max(frames) * u64::from(self.ground.file.model.members(round)),
+            Some(images) => {
+                (images * self.times_in(round)).max(frames) * u64::from(self.ground.file.model.members(round))
+            }
             None => self.trains_on(round, frames),
         }
+    }
+
+    fn times_in(&self, round: u32) -> u64 {
+        if round == 0 { 1 } else { self.times.into() }
     }
 
     fn detector(&self, round: u32) -> &(std::path::PathBuf, guideway_train::DetectorConfig) {
@@ -481,6 +501,7 @@ impl<'g> Course<'g> {
                 Start::Previous if plan.round > 0 => previous.map(|(name, _)| name.clone()),
                 _ => self.ground.past.get(member as usize).cloned(),
             },
+            times: self.times_in(plan.round) as u32,
             unwatched: true,
             device: self.ground.device.clone(),
         };

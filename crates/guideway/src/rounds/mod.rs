@@ -22,7 +22,6 @@ pub use self::file::{
 pub(crate) use self::file::{check_name, wrong_toml};
 pub(crate) use self::ground::Ground;
 pub use self::ledger::{Cost, Work};
-pub(crate) use self::report::{Page, digits};
 use crate::error::Error;
 use crate::workspace::Workspace;
 

@@ -1,0 +1,326 @@
+//! What an evaluation is computed from: labels and predictions as columns, with what is needed to name them again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use guideway_core::IdBuilder;
+use guideway_eval::coco::{CocoParams, Confusion, Detections, GroundTruth, IouType, Matches, match_detections};
+use guideway_eval::events::Event;
+use guideway_schema::{EventRow, FrameRow, LabelRow, PredictionRow};
+use guideway_store::{Columns, Dataset, Sample, SampleLabel};
+use guideway_train::Prediction;
+
+use super::{MOST_CURVES, PUSH_ROWS, class_name};
+use crate::atomic::write_atomic;
+use crate::error::Error;
+use crate::plot::{ConfusionPlot, LinePlot, Series};
+use crate::workspace::{Workspace, quote};
+
+/// The labels of some rows of a dataset as columns, with what is needed to name them again.
+pub(crate) struct Truth {
+    pub(crate) arrays: GroundTruth,
+    pub(super) frames: Vec<FrameInfo>,
+    pub(super) labels: Vec<LabelInfo>,
+    pub(super) classes: Vec<String>,
+}
+
+pub(super) struct FrameInfo {
+    pub(super) frame_id: String,
+    pub(super) recording_id: String,
+    pub(super) sensor_id: String,
+    pub(super) group_id: String,
+    pub(super) timestamp_ns: Option<i64>,
+}
+
+/// What a label says beyond its box.
+pub(super) struct LabelInfo {
+    pub(super) label_id: String,
+    pub(super) track_id: Option<String>,
+    /// As in the tables.
+    pub(super) cuboid_frame: Option<String>,
+    pub(super) cuboid: Vec<f64>,
+    pub(super) occlusion: Option<i64>,
+}
+
+impl From<FrameRow> for FrameInfo {
+    fn from(row: FrameRow) -> Self {
+        Self {
+            frame_id: row.frame_id,
+            recording_id: row.recording_id,
+            sensor_id: row.sensor_id,
+            group_id: row.group_id,
+            timestamp_ns: row.timestamp_ns,
+        }
+    }
+}
+
+impl From<&LabelRow> for LabelInfo {
+    fn from(label: &LabelRow) -> Self {
+        Self {
+            label_id: label.label_id.clone(),
+            track_id: label.track_id.clone(),
+            cuboid_frame: label.cuboid_frame.clone(),
+            cuboid: label.cuboid.clone(),
+            occlusion: label.occlusion,
+        }
+    }
+}
+
+impl From<&SampleLabel> for LabelInfo {
+    fn from(label: &SampleLabel) -> Self {
+        Self {
+            label_id: label.label_id.clone(),
+            track_id: label.track_id.clone(),
+            cuboid_frame: label.cuboid_frame.clone(),
+            cuboid: label.cuboid.clone(),
+            occlusion: label.occlusion,
+        }
+    }
+}
+
+impl Truth {
+    /// Reads the labels of these rows, without media. Labels of other classes are left out.
+    pub(crate) fn new(
+        workspace: &Workspace,
+        dataset: &Dataset,
+        rows: &[u64],
+        classes: &[String],
+    ) -> Result<Self, Error> {
+        let index: BTreeMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+        let mut truth = Self {
+            arrays: GroundTruth::new(rows.len() as u32, classes.len() as u32),
+            frames: Vec::with_capacity(rows.len()),
+            labels: Vec::new(),
+            classes: classes.to_vec(),
+        };
+        let mut truncation = Vec::new();
+        let mut sizes = Vec::with_capacity(rows.len());
+        for part in rows.chunks(PUSH_ROWS) {
+            for sample in workspace.block_on(dataset.take(part, Columns::WithoutMedia))? {
+                let image = truth.frames.len() as u32;
+                let size = |value: Option<i64>| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(0);
+                sizes.push([size(sample.width), size(sample.height)]);
+                truth.add_labels(&sample, image, &index, &mut truncation);
+                truth.frames.push(FrameInfo {
+                    frame_id: sample.frame_id,
+                    recording_id: sample.recording_id,
+                    sensor_id: sample.sensor_id,
+                    group_id: sample.group_id,
+                    timestamp_ns: sample.timestamp_ns,
+                });
+            }
+        }
+        truth.arrays.truncation = Some(truncation);
+        if sizes.iter().all(|[width, height]| *width > 0 && *height > 0) {
+            truth.arrays.image_size = Some(sizes);
+        }
+        Ok(truth)
+    }
+
+    fn add_labels(&mut self, sample: &Sample, image: u32, index: &BTreeMap<&str, u32>, truncation: &mut Vec<f64>) {
+        for label in &sample.labels {
+            let (Some(class), Some(bbox)) = (index.get(label.class.as_str()), label.bbox()) else {
+                continue;
+            };
+            self.arrays.push(image, *class, bbox.to_xywh());
+            if let (Some(area), Some(last)) = (label.area, self.arrays.area.last_mut()) {
+                *last = area;
+            }
+            if let Some(last) = self.arrays.crowd.last_mut() {
+                *last = label.is_crowd;
+            }
+            if let Some(last) = self.arrays.ignore.last_mut() {
+                *last = label.is_ignored;
+            }
+            truncation.push(label.truncation.unwrap_or(0.0));
+            self.labels.push(label.into());
+        }
+    }
+
+    /// Group number of each image.
+    pub(super) fn groups(&self) -> Vec<u32> {
+        let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
+        for frame in &self.frames {
+            let next = numbers.len() as u32;
+            numbers.entry(&frame.group_id).or_insert(next);
+        }
+        self.frames
+            .iter()
+            .map(|frame| numbers.get(frame.group_id.as_str()).copied().unwrap_or(0))
+            .collect()
+    }
+
+    fn image_of(&self) -> BTreeMap<&str, u32> {
+        self.frames
+            .iter()
+            .map(|frame| frame.frame_id.as_str())
+            .zip(0..)
+            .collect()
+    }
+
+    /// AP at IoU 0.50 of predictions whose class indices are this truth's.
+    pub(crate) fn ap50(&self, predictions: &[Prediction]) -> Result<f64, Error> {
+        let images = self.image_of();
+        let mut detections = Detections::default();
+        for found in predictions {
+            let Some(image) = images.get(found.id.as_str()) else {
+                continue;
+            };
+            for ((bbox, class), score) in found.boxes.iter().zip(&found.classes).zip(&found.scores) {
+                detections.push(*image, *class, bbox.to_xywh(), f64::from(*score));
+            }
+        }
+        let params = CocoParams {
+            iou_thresholds: vec![0.5],
+            ..CocoParams::default()
+        };
+        let matches = match_detections(&self.arrays, &detections, IouType::Bbox, &params)?;
+        Ok(matches.accumulate(None)?.ap(None, 0, None).unwrap_or(0.0))
+    }
+}
+
+/// Everything that an evaluation is computed from.
+pub(super) struct Case {
+    pub(super) truth: Truth,
+    pub(super) detections: Detections,
+    /// The rows of the detections.
+    pub(super) rows: Vec<PredictionRow>,
+    pub(super) matches: Matches,
+}
+
+impl Workspace {
+    /// The labels of some rows of a dataset, and the predictions of a run on them.
+    pub(super) fn case(&self, dataset: &Dataset, rows: &[u64], predict_run: &str) -> Result<Case, Error> {
+        let truth = Truth::new(self, dataset, rows, dataset.classes())?;
+        let predictions: Vec<PredictionRow> = self.rows(&format!(
+            "SELECT * FROM predictions WHERE run_id = {} ORDER BY prediction_id",
+            quote(predict_run)
+        ))?;
+        let images = truth.image_of();
+        let index: BTreeMap<&str, u32> = truth.classes.iter().map(String::as_str).zip(0..).collect();
+        let mut detections = Detections::default();
+        let mut kept = Vec::new();
+        for row in predictions {
+            if let (Some(image), Some(class)) = (images.get(row.frame_id.as_str()), index.get(row.class.as_str())) {
+                let xywh = [row.x_min, row.y_min, row.x_max - row.x_min, row.y_max - row.y_min];
+                detections.push(*image, *class, xywh, row.score);
+                kept.push(row);
+            }
+        }
+        let matches = match_detections(&truth.arrays, &detections, IouType::Bbox, &CocoParams::default())?;
+        Ok(Case {
+            truth,
+            detections,
+            rows: kept,
+            matches,
+        })
+    }
+}
+
+impl Case {
+    pub(super) fn event_row(&self, event: &Event, run_id: &str) -> EventRow {
+        let frame = self.truth.frames.get(event.image as usize);
+        let label = event
+            .label
+            .and_then(|row| self.truth.labels.get(row as usize))
+            .map(|label| label.label_id.clone());
+        let prediction = event.detection.and_then(|row| self.rows.get(row as usize));
+        let corners = |[x, y, w, h]: [f64; 4]| vec![x, y, x + w, y + h];
+        let label_box = event
+            .label
+            .and_then(|row| self.truth.arrays.boxes.get(row as usize))
+            .copied();
+        let name = |class: Option<u32>| class.map(|class| class_name(class, &self.truth.classes));
+        EventRow {
+            event_id: IdBuilder::new("event")
+                .text(run_id)
+                .text(event.kind.name())
+                .text(frame.map_or("", |frame| &frame.frame_id))
+                .text(label.as_deref().unwrap_or(""))
+                .text(prediction.map_or("", |row| &row.prediction_id))
+                .finish(),
+            run_id: run_id.to_owned(),
+            kind: event.kind.name().to_owned(),
+            recording_id: frame.map(|frame| frame.recording_id.clone()).unwrap_or_default(),
+            frame_id: frame.map(|frame| frame.frame_id.clone()).unwrap_or_default(),
+            start_ns: frame.and_then(|frame| frame.timestamp_ns),
+            end_ns: frame.and_then(|frame| frame.timestamp_ns),
+            class: name(event.label_class),
+            predicted_class: name(event.detection_class),
+            label_id: label,
+            prediction_id: prediction.map(|row| row.prediction_id.clone()),
+            score: event.score,
+            iou: event.iou,
+            label_box: label_box.map(corners).unwrap_or_default(),
+            predicted_box: prediction
+                .map(|row| vec![row.x_min, row.y_min, row.x_max, row.y_max])
+                .unwrap_or_default(),
+            severity: Some(event.severity),
+            cause: event.cause(),
+        }
+    }
+
+    /// The precision–recall curves of the most frequent classes.
+    pub(super) fn precision_recall(&self, title: &str) -> Result<LinePlot, Error> {
+        let mut curves = self.matches.curves(0, 0, None)?;
+        curves.sort_by(|a, b| b.support.cmp(&a.support).then(a.class.cmp(&b.class)));
+        let shown = curves.len().min(MOST_CURVES);
+        Ok(LinePlot {
+            title: if shown < curves.len() {
+                format!("Precision–recall at IoU 0.50: {title} ({shown} most frequent classes)")
+            } else {
+                format!("Precision–recall at IoU 0.50: {title}")
+            },
+            x_label: "recall".to_owned(),
+            y_label: "precision".to_owned(),
+            y_range: Some((0.0, 1.02)),
+            series: curves
+                .iter()
+                .take(shown)
+                .map(|curve| Series {
+                    name: format!("{} ({})", class_name(curve.class, &self.truth.classes), curve.support),
+                    points: curve
+                        .recall
+                        .iter()
+                        .copied()
+                        .zip(curve.precision.iter().copied())
+                        .collect(),
+                    band: Vec::new(),
+                })
+                .collect(),
+        })
+    }
+
+    pub(super) fn confusion_plot(&self, title: &str, mixed: &Confusion) -> ConfusionPlot {
+        let mut names = self.truth.classes.clone();
+        names.push("background".to_owned());
+        ConfusionPlot {
+            title: format!("Confusion: {title}"),
+            names,
+            counts: mixed.counts.clone(),
+        }
+    }
+
+    /// Draws the precision–recall curves and the confusion matrix.
+    pub(super) fn plots(&self, folder: &Path, title: &str, mixed: &Confusion) -> Result<Vec<(String, String)>, Error> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::io("make the folder", folder, source))?;
+        let mut plots = Vec::new();
+        for (name, file, svg) in [
+            (
+                "precision–recall",
+                "precision-recall.svg",
+                self.precision_recall(title)?.to_svg()?,
+            ),
+            (
+                "confusion",
+                "confusion.svg",
+                self.confusion_plot(title, mixed).to_svg()?,
+            ),
+        ] {
+            let path = folder.join(file);
+            write_atomic(&path, svg.as_bytes())?;
+            plots.push((name.to_owned(), path.display().to_string()));
+        }
+        Ok(plots)
+    }
+}

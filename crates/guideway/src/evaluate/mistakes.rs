@@ -1,0 +1,522 @@
+//! Mistakes over time: which events of single frames belong together, what they mean to the car, and how often they happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guideway_core::{BBox, DVec3, IdBuilder};
+use guideway_eval::events::{Event, EventKind};
+use guideway_eval::mistakes::{Exposure, GroupParams, Mistake, Rate, Sighting, group};
+use guideway_eval::severity::{Place, Risk, RiskParams, ground_point};
+use guideway_schema::{EventRow, FrameRow, MetricRow, MistakeRow};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::case::{Case, FrameInfo, LabelInfo};
+use super::class_name;
+use super::scene::Scene;
+use crate::dataset::ids;
+use crate::error::Error;
+use crate::workspace::Workspace;
+
+/// Confidence of the rates' intervals.
+const CONFIDENCE: f64 = 0.95;
+/// Where distances are cut into slices, m.
+const RANGES_M: [f64; 4] = [0.0, 20.0, 40.0, 60.0];
+/// From this distance on an object is far, m.
+const FAR_M: f64 = 50.0;
+/// From this level of occlusion on an object is largely hidden, as KITTI counts: 0 visible, 1 partly, 2 largely occluded.
+const LARGELY_OCCLUDED: i64 = 2;
+/// A box on flat ground is not placed further away than this, m.
+const GROUND_LIMIT_M: f64 = 150.0;
+/// How much a mistake matters of which nobody knows where it is.
+const RELEVANCE_UNKNOWN: f64 = 0.5;
+/// Frames whose attributes are asked for at a time.
+pub(super) const ASK: usize = 4096;
+
+/// How often something happens, with exact Poisson intervals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MistakeRate {
+    /// `all`, `kind=…`, `class=…`, `range=…` (m) or `in_path=true`.
+    pub slice: String,
+    /// Number of mistakes.
+    pub mistakes: u64,
+    /// By the hour; none where no time was driven.
+    pub per_hour: Option<f64>,
+    /// Lower and upper end of that.
+    pub per_hour_interval: Option<[f64; 2]>,
+    /// By the kilometre; none where the way is not known.
+    pub per_km: Option<f64>,
+    /// Lower and upper end of that.
+    pub per_km_interval: Option<[f64; 2]>,
+}
+
+/// What was driven, and what went wrong on the way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Driven {
+    /// Hours that the evaluated frames cover: the times between frames at most a second apart.
+    pub hours: f64,
+    /// Kilometres in that time, where the poses of all recordings are known.
+    pub km: Option<f64>,
+    /// Confidence of the intervals.
+    pub confidence: f64,
+    /// Rates: of all, by kind, class and range.
+    pub rates: Vec<MistakeRate>,
+}
+
+/// The mistakes over time of an evaluation.
+pub(super) struct OverTime {
+    pub(super) rows: Vec<MistakeRow>,
+    pub(super) metrics: Vec<MetricRow>,
+    pub(super) driven: Driven,
+    /// How they were found.
+    pub(super) params: Value,
+}
+
+/// The rows of one recording in a case.
+#[derive(Default)]
+pub(super) struct Drive {
+    images: Vec<u32>,
+    pub(super) labels: Vec<u32>,
+    pub(super) events: Vec<u32>,
+}
+
+impl Workspace {
+    /// Joins the events of an evaluation to mistakes over time; `events` are the rows of `found`.
+    pub(super) fn mistakes(
+        &self,
+        case: &Case,
+        found: &[Event],
+        events: &[EventRow],
+        run_id: &str,
+    ) -> Result<OverTime, Error> {
+        let (params, risk) = (GroupParams::default(), RiskParams::default());
+        let mut over_time = OverTime {
+            rows: Vec::new(),
+            metrics: Vec::new(),
+            driven: Driven {
+                hours: 0.0,
+                km: None,
+                confidence: CONFIDENCE,
+                rates: Vec::new(),
+            },
+            params: json!({"group": params, "risk": risk}),
+        };
+        let mut exposure = Exposure::default();
+        for (recording_id, drive) in drives(case, found) {
+            let scene = Scene::of(self, case, found, recording_id, &drive)?;
+            let mut stamps: Vec<i64> = drive
+                .images
+                .iter()
+                .filter_map(|image| case.truth.frames[*image as usize].timestamp_ns)
+                .collect();
+            stamps.sort_unstable();
+            exposure = exposure.plus(Exposure::driven(&stamps, params.gap_ns, Some(&scene.path)));
+            let finder = Finder {
+                case,
+                found,
+                events,
+                scene,
+                risk: &risk,
+            };
+            over_time.rows.extend(finder.rows(&drive, &params, run_id)?);
+        }
+        self.note_darkness(&mut over_time.rows)?;
+        over_time.driven.hours = exposure.hours;
+        over_time.driven.km = exposure.km;
+        over_time.driven.rates = rates(&over_time.rows, exposure);
+        over_time.metrics = metrics(&over_time.driven, run_id);
+        Ok(over_time)
+    }
+
+    /// Mistakes whose worst frame is said to be taken by night have darkness among their causes.
+    fn note_darkness(&self, rows: &mut [MistakeRow]) -> Result<(), Error> {
+        for part in rows.chunks_mut(ASK) {
+            let frames: BTreeSet<&str> = part.iter().map(|row| row.frame_id.as_str()).collect();
+            let told: Vec<FrameRow> = self.rows(&format!(
+                "SELECT * FROM frames WHERE attributes IS NOT NULL AND frame_id IN ({})",
+                ids(frames)
+            ))?;
+            let dark: BTreeSet<String> = told
+                .into_iter()
+                .filter(|frame| frame.attributes.as_deref().is_some_and(by_night))
+                .map(|frame| frame.frame_id)
+                .collect();
+            for row in part.iter_mut().filter(|row| dark.contains(&row.frame_id)) {
+                row.cause = Some(
+                    row.cause
+                        .take()
+                        .map_or_else(|| "dark".to_owned(), |causes| format!("{causes},dark")),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What each recording has of a case, by recording.
+fn drives<'a>(case: &'a Case, found: &[Event]) -> BTreeMap<&'a str, Drive> {
+    let mut drives: BTreeMap<&str, Drive> = BTreeMap::new();
+    for (image, frame) in (0..).zip(&case.truth.frames) {
+        drives.entry(&frame.recording_id).or_default().images.push(image);
+    }
+    let recording = |image: u32| case.truth.frames[image as usize].recording_id.as_str();
+    for (row, image) in (0..).zip(&case.truth.arrays.image) {
+        drives.entry(recording(*image)).or_default().labels.push(row);
+    }
+    for (row, event) in (0..).zip(found) {
+        drives.entry(recording(event.image)).or_default().events.push(row);
+    }
+    drives
+}
+
+/// Do a frame's attributes say that it is night?
+fn by_night(attributes: &str) -> bool {
+    let told: Value = serde_json::from_str(attributes).unwrap_or_default();
+    told["night"] == json!(true) || told["time_of_day"] == json!("night") || told["timeofday"] == json!("night")
+}
+
+struct Finder<'a> {
+    case: &'a Case,
+    found: &'a [Event],
+    events: &'a [EventRow],
+    scene: Scene,
+    risk: &'a RiskParams,
+}
+
+impl Finder<'_> {
+    fn rows(&self, drive: &Drive, params: &GroupParams, run_id: &str) -> Result<Vec<MistakeRow>, Error> {
+        let sensors: BTreeSet<&str> = drive
+            .images
+            .iter()
+            .map(|image| self.frame(*image).sensor_id.as_str())
+            .collect();
+        let sensors: BTreeMap<&str, u32> = sensors.into_iter().zip(0..).collect();
+        let mut tracks: BTreeMap<&str, u64> = BTreeMap::new();
+        let (mut sightings, mut rows, mut risks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut mistakes = Vec::new();
+        for row in &drive.events {
+            let event = &self.found[*row as usize];
+            let frame = self.frame(event.image);
+            let risk = self.place(event).map(|place| {
+                let motion = frame.timestamp_ns.and_then(|stamp| self.scene.path.motion(stamp));
+                self.risk.risk(&place, motion)
+            });
+            let severity = event.severity * risk.map_or(RELEVANCE_UNKNOWN, |risk| self.risk.relevance(&risk));
+            let class = match event.kind {
+                EventKind::FalsePositive => event.detection_class,
+                _ => event.label_class,
+            };
+            let next = tracks.len() as u64;
+            let object = self
+                .label(event)
+                .and_then(|label| label.track_id.as_deref())
+                .map(|track| *tracks.entry(track).or_insert(next));
+            let sighting = Sighting {
+                recording: 0,
+                sensor: sensors.get(frame.sensor_id.as_str()).copied().unwrap_or(0),
+                stamp_ns: frame.timestamp_ns.unwrap_or(0),
+                kind: event.kind,
+                class: class.unwrap_or(0),
+                object,
+                bbox: self.bbox(event),
+                severity,
+            };
+            let at = sightings.len() as u32;
+            if frame.timestamp_ns.is_none() {
+                // An independent image: nothing comes before or after it.
+                mistakes.push(Mistake {
+                    recording: 0,
+                    kind: sighting.kind,
+                    class: sighting.class,
+                    object,
+                    first_ns: 0,
+                    last_ns: 0,
+                    severity,
+                    sightings: vec![at],
+                });
+            }
+            sightings.push(sighting);
+            rows.push(*row);
+            risks.push(risk);
+        }
+        let stamped: Vec<u32> = (0..)
+            .zip(&rows)
+            .filter(|(_, row)| self.frame(self.found[**row as usize].image).timestamp_ns.is_some())
+            .map(|(at, _)| at)
+            .collect();
+        let timed: Vec<Sighting> = stamped.iter().map(|at| sightings[*at as usize].clone()).collect();
+        for mut mistake in group(&timed, params)? {
+            for at in &mut mistake.sightings {
+                *at = stamped[*at as usize];
+            }
+            mistakes.push(mistake);
+        }
+        Ok(mistakes
+            .iter()
+            .filter_map(|mistake| self.row(mistake, &sightings, &rows, &risks, run_id))
+            .collect())
+    }
+
+    fn row(
+        &self,
+        mistake: &Mistake,
+        sightings: &[Sighting],
+        rows: &[u32],
+        risks: &[Option<Risk>],
+        run_id: &str,
+    ) -> Option<MistakeRow> {
+        let at = || mistake.sightings.iter().map(|at| *at as usize);
+        let worst = at().reduce(|worst, at| {
+            if sightings[at].severity > sightings[worst].severity {
+                at
+            } else {
+                worst
+            }
+        })?;
+        let event_of = |at: usize| &self.events[rows[at] as usize];
+        let (first, worst_event) = (event_of(at().next()?), event_of(worst));
+        let last = event_of(at().last()?);
+        let known: Vec<Risk> = at().filter_map(|at| risks[at]).collect();
+        let least = |values: Vec<f64>| values.into_iter().reduce(f64::min);
+        let distance_m = least(known.iter().map(|risk| risk.distance_m).collect());
+        let frames: BTreeSet<&str> = at().map(|at| event_of(at).frame_id.as_str()).collect();
+        let is_false_alarm = mistake.kind == EventKind::FalsePositive;
+        let label = at().find_map(|at| self.label(&self.found[rows[at] as usize]));
+        Some(MistakeRow {
+            mistake_id: IdBuilder::new("mistake").text(run_id).text(&first.event_id).finish(),
+            run_id: run_id.to_owned(),
+            kind: mistake.kind.name().to_owned(),
+            recording_id: first.recording_id.clone(),
+            start_ns: first.start_ns,
+            end_ns: last.end_ns,
+            frames: frames.len() as i64,
+            frame_id: worst_event.frame_id.clone(),
+            class: (!is_false_alarm).then(|| class_name(mistake.class, &self.case.truth.classes)),
+            predicted_class: worst_event.predicted_class.clone(),
+            track_id: label
+                .filter(|_| !is_false_alarm)
+                .and_then(|label| label.track_id.clone()),
+            severity: mistake.severity,
+            distance_m,
+            ttc_s: least(known.iter().filter_map(|risk| risk.ttc_s).collect()),
+            in_path: (!known.is_empty()).then(|| known.iter().any(|risk| risk.in_path)),
+            cause: self.causes(mistake, rows, &known),
+            event_ids: at().map(|at| event_of(at).event_id.clone()).collect(),
+        })
+    }
+
+    /// What holds in at least half of the frames.
+    fn causes(&self, mistake: &Mistake, rows: &[u32], known: &[Risk]) -> Option<String> {
+        let half = mistake.sightings.len().div_ceil(2);
+        let events: Vec<&Event> = mistake
+            .sightings
+            .iter()
+            .map(|at| &self.found[rows[*at as usize] as usize])
+            .collect();
+        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+        for cause in events.iter().flat_map(|event| &event.causes) {
+            *counts.entry(*cause).or_default() += 1;
+        }
+        let mut names: Vec<&str> = counts
+            .into_iter()
+            .filter(|(_, count)| *count >= half)
+            .map(|(cause, _)| cause.name())
+            .collect();
+        if known.iter().filter(|risk| risk.distance_m >= FAR_M).count() >= half {
+            names.push("far");
+        }
+        let is_hidden = |event: &&&Event| {
+            self.label(event)
+                .is_some_and(|label| label.occlusion.is_some_and(|level| level == LARGELY_OCCLUDED))
+        };
+        if events.iter().filter(is_hidden).count() >= half {
+            names.push("occluded");
+        }
+        (!names.is_empty()).then(|| names.join(","))
+    }
+
+    fn frame(&self, image: u32) -> &FrameInfo {
+        &self.case.truth.frames[image as usize]
+    }
+
+    /// The label that a mistake is about: none for a false alarm.
+    fn label(&self, event: &Event) -> Option<&LabelInfo> {
+        if event.kind == EventKind::FalsePositive {
+            return None;
+        }
+        self.case.truth.labels.get(event.label? as usize)
+    }
+
+    /// The label's box, or that of the false alarm.
+    fn bbox(&self, event: &Event) -> BBox {
+        let labelled = event.label.filter(|_| event.kind != EventKind::FalsePositive);
+        let [x, y, width, height] = match (labelled, event.detection) {
+            (Some(row), _) => self.case.truth.arrays.boxes[row as usize],
+            (None, Some(row)) => self.case.detections.boxes[row as usize],
+            (None, None) => [0.0; 4],
+        };
+        BBox::from_xywh(x, y, width, height)
+    }
+
+    /// Where a mistake is: where the label's cuboid says, or where its box stands on flat ground.
+    fn place(&self, event: &Event) -> Option<Place> {
+        let frame = self.frame(event.image);
+        let label = self.label(event);
+        let tracked = label
+            .and_then(|label| label.track_id.as_deref())
+            .zip(frame.timestamp_ns)
+            .and_then(|(track, stamp)| self.scene.tracked(track, stamp));
+        let (position, half_width_m) = match (label.and_then(|label| self.scene.cuboid_in_ego(label, frame)), tracked) {
+            (Some(cuboid), _) => (cuboid.center, cuboid.width / 2.0),
+            (None, Some((seen, _))) => (seen.center, seen.width_m / 2.0),
+            (None, None) => (self.on_the_ground(frame, self.bbox(event))?, 0.0),
+        };
+        let distance = position.x.hypot(position.y);
+        // What nobody knows to move is taken to stand: it comes nearer as the ego drives towards it.
+        let standing = || {
+            let motion = self.scene.path.motion(frame.timestamp_ns?)?;
+            (distance > 0.0).then(|| motion.speed_mps * position.x / distance)
+        };
+        Some(Place {
+            position: [position.x, position.y],
+            half_width_m,
+            closing_mps: tracked.and_then(|(_, closing)| closing).or_else(standing),
+        })
+    }
+
+    fn on_the_ground(&self, frame: &FrameInfo, bbox: BBox) -> Option<DVec3> {
+        let (camera, ego_from_camera) = self.scene.cameras.get(&frame.sensor_id)?;
+        let foot = [f64::midpoint(bbox.x_min, bbox.x_max), bbox.y_max];
+        ground_point(
+            camera.as_ref()?,
+            *ego_from_camera,
+            foot,
+            self.scene.ground_z_m,
+            GROUND_LIMIT_M,
+        )
+    }
+}
+
+/// Rates of all mistakes, then by kind, by class, by range, and of those in the way.
+fn rates(rows: &[MistakeRow], exposure: Exposure) -> Vec<MistakeRate> {
+    let mut counts: BTreeMap<(u8, usize, String), u64> = BTreeMap::new();
+    counts.insert((0, 0, "all".to_owned()), rows.len() as u64);
+    for row in rows {
+        let mut count = |level: u8, at: usize, slice: String| *counts.entry((level, at, slice)).or_default() += 1;
+        count(1, 0, format!("kind={}", row.kind));
+        if let Some(class) = row.class.as_ref().or(row.predicted_class.as_ref()) {
+            count(2, 0, format!("class={class}"));
+        }
+        if let Some(distance) = row.distance_m {
+            let above = RANGES_M.partition_point(|from| *from <= distance);
+            let from = RANGES_M[above.saturating_sub(1)];
+            let slice = match RANGES_M.get(above) {
+                Some(to) => format!("range={from}-{to}"),
+                None => format!("range={from}+"),
+            };
+            count(3, above, slice);
+        }
+        if row.in_path == Some(true) {
+            count(4, 0, "in_path=true".to_owned());
+        }
+    }
+    counts
+        .into_iter()
+        .map(|((.., slice), mistakes)| {
+            let rate = Rate::of(mistakes, exposure, CONFIDENCE);
+            MistakeRate {
+                slice,
+                mistakes,
+                per_hour: rate.per_hour,
+                per_hour_interval: rate.per_hour_interval.map(|ends| [ends.lower, ends.upper]),
+                per_km: rate.per_km,
+                per_km_interval: rate.per_km_interval.map(|ends| [ends.lower, ends.upper]),
+            }
+        })
+        .collect()
+}
+
+/// The rates as rows of the table `metrics`.
+fn metrics(driven: &Driven, run_id: &str) -> Vec<MetricRow> {
+    let mut rows = Vec::new();
+    for rate in &driven.rates {
+        let mut push = |metric: &str, unit: &str, value: Option<f64>, interval: Option<[f64; 2]>| {
+            rows.push(MetricRow {
+                run_id: run_id.to_owned(),
+                metric: metric.to_owned(),
+                value,
+                lower: interval.map(|[lower, _]| lower),
+                upper: interval.map(|[_, upper]| upper),
+                confidence: interval.map(|_| driven.confidence),
+                slice: rate.slice.clone(),
+                support: i64::try_from(rate.mistakes).ok(),
+                unit: unit.to_owned(),
+                higher_is_better: false,
+            });
+        };
+        push("mistakes", "1", Some(rate.mistakes as f64), None);
+        if rate.per_hour.is_some() {
+            push("mistakes_per_hour", "1/h", rate.per_hour, rate.per_hour_interval);
+        }
+        if rate.per_km.is_some() {
+            push("mistakes_per_km", "1/km", rate.per_km, rate.per_km_interval);
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn night_is_told_in_several_ways() {
+        for told in [
+            r#"{"night": true}"#,
+            r#"{"time_of_day": "night"}"#,
+            r#"{"timeofday": "night", "weather": "rain"}"#,
+        ] {
+            assert!(by_night(told), "{told}");
+        }
+        for told in [r#"{"night": false}"#, r#"{"time_of_day": "dusk"}"#, "[]", "no JSON"] {
+            assert!(!by_night(told), "{told}");
+        }
+    }
+
+    #[test]
+    fn rates_are_cut_by_kind_class_and_range() {
+        let row = |kind: &str, class: &str, distance_m: Option<f64>| MistakeRow {
+            kind: kind.to_owned(),
+            class: Some(class.to_owned()),
+            distance_m,
+            in_path: distance_m.map(|d| d < 20.0),
+            ..MistakeRow::default()
+        };
+        let rows = [
+            row("miss", "car", Some(10.0)),
+            row("miss", "car", Some(60.0)),
+            row("false_positive", "bus", None),
+        ];
+        let exposure = Exposure {
+            hours: 0.5,
+            km: Some(30.0),
+        };
+        let found: Vec<(String, u64, Option<f64>)> = rates(&rows, exposure)
+            .into_iter()
+            .map(|rate| (rate.slice, rate.mistakes, rate.per_hour))
+            .collect();
+        let expected = [
+            ("all", 3, 6.0),
+            ("kind=false_positive", 1, 2.0),
+            ("kind=miss", 2, 4.0),
+            ("class=bus", 1, 2.0),
+            ("class=car", 2, 4.0),
+            ("range=0-20", 1, 2.0),
+            ("range=60+", 1, 2.0),
+            ("in_path=true", 1, 2.0),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(slice, n, rate)| (slice.to_owned(), n, Some(rate)))
+        );
+    }
+}

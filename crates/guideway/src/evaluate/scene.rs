@@ -1,0 +1,225 @@
+//! Where things were in a recording: the ego's way, the cameras, and labelled objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guideway_core::{Camera, CameraModel, Cuboid, DVec3, Intrinsics, Se3};
+use guideway_eval::events::Event;
+use guideway_eval::severity::EgoPath;
+use guideway_schema::{LabelRow, SensorRow, SignalRow};
+
+use super::case::{Case, FrameInfo, LabelInfo};
+use super::mistakes::{ASK, Drive};
+use crate::dataset::ids;
+use crate::error::Error;
+use crate::workspace::{Workspace, quote};
+
+/// Two sightings of an object further apart than this say nothing about its speed, ns.
+const SPEED_GAP_NS: i64 = 1_000_000_000;
+/// An object is where it was this short a time ago, ns.
+const MOMENT_NS: i64 = 150_000_000;
+
+impl Workspace {
+    /// The cuboids of some tracks of a recording, with their frames by id.
+    fn cuboids_of(
+        &self,
+        recording_id: &str,
+        tracks: &BTreeSet<&str>,
+    ) -> Result<(Vec<LabelRow>, BTreeMap<String, FrameInfo>), Error> {
+        if tracks.is_empty() {
+            return Ok((Vec::new(), BTreeMap::new()));
+        }
+        let labels: Vec<LabelRow> = self.rows(&format!(
+            "SELECT * FROM labels WHERE recording_id = {} AND cuboid_frame IS NOT NULL AND track_id IN ({}) ORDER BY label_id",
+            quote(recording_id),
+            ids(tracks.iter().copied())
+        ))?;
+        let named: BTreeSet<&str> = labels.iter().map(|label| label.frame_id.as_str()).collect();
+        let mut frames = BTreeMap::new();
+        let named: Vec<&str> = named.into_iter().collect();
+        for part in named.chunks(ASK) {
+            for (frame_id, frame) in self.frames_by_id(part.iter().copied())? {
+                frames.insert(frame_id, frame.into());
+            }
+        }
+        Ok((labels, frames))
+    }
+
+    /// The way of the ego through a recording, from the topic that says it best.
+    pub(crate) fn ego_path(&self, recording_id: &str) -> Result<EgoPath, Error> {
+        let topics = self.counts(&format!(
+            "SELECT concat(CASE WHEN kind = 'odometry' THEN '1' WHEN lower(child_frame) IN ('ego', 'base_link', 'vehicle') THEN '0' ELSE '2' END, topic), \
+             count(*) FROM signals WHERE recording_id = {} AND kind IN ('pose', 'odometry') AND x IS NOT NULL GROUP BY 1 ORDER BY 1",
+            quote(recording_id)
+        ))?;
+        // By rank, then by rows, then by name.
+        let best = topics
+            .iter()
+            .min_by_key(|(ranked, rows)| (ranked.chars().next(), std::cmp::Reverse(*rows), ranked.clone()));
+        let Some((ranked, _)) = best else {
+            return Ok(EgoPath::default());
+        };
+        let topic = ranked.get(1..).unwrap_or_default();
+        let rows: Vec<SignalRow> = self.rows(&format!(
+            "SELECT * FROM signals WHERE recording_id = {} AND topic = {} AND kind IN ('pose', 'odometry') AND x IS NOT NULL ORDER BY timestamp_ns",
+            quote(recording_id),
+            quote(topic)
+        ))?;
+        let poses = rows.into_iter().filter_map(|row| {
+            let at = [row.x?, row.y?, row.z.unwrap_or(0.0)];
+            let turned = match (row.qw, row.qx, row.qy, row.qz) {
+                (Some(w), Some(x), Some(y), Some(z)) => [w, x, y, z],
+                _ => [1.0, 0.0, 0.0, 0.0],
+            };
+            Some((row.timestamp_ns, Se3::from_xyz_wxyz(at, turned).ok()?))
+        });
+        Ok(EgoPath::new(poses.collect()))
+    }
+}
+
+/// Where an object was at a moment, in the ego frame.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    stamp_ns: i64,
+    pub(super) center: DVec3,
+    pub(super) width_m: f64,
+}
+
+impl Seen {
+    fn distance_m(&self) -> f64 {
+        self.center.x.hypot(self.center.y)
+    }
+}
+
+/// What is known about the space that a recording was driven in.
+pub(super) struct Scene {
+    pub(super) path: EgoPath,
+    /// Cameras by sensor, with `ego_from_camera`.
+    pub(super) cameras: BTreeMap<String, (Option<Camera>, Se3)>,
+    /// Height of the ground in the ego frame, m.
+    pub(super) ground_z_m: f64,
+    /// Where the tracked objects are that something is wrong about, by stamp.
+    tracks: BTreeMap<String, Vec<Seen>>,
+}
+
+impl Scene {
+    pub(super) fn of(
+        workspace: &Workspace,
+        case: &Case,
+        found: &[Event],
+        recording_id: &str,
+        drive: &Drive,
+    ) -> Result<Self, Error> {
+        let sensors: Vec<SensorRow> = workspace.rows(&format!(
+            "SELECT * FROM sensors WHERE recording_id = {} ORDER BY sensor_id",
+            quote(recording_id)
+        ))?;
+        let mut scene = Self {
+            path: workspace.ego_path(recording_id)?,
+            cameras: sensors.iter().filter_map(placed_sensor).collect(),
+            ground_z_m: 0.0,
+            tracks: BTreeMap::new(),
+        };
+        let wrong: BTreeSet<&str> = drive
+            .events
+            .iter()
+            .filter_map(|row| {
+                case.truth.labels[found[*row as usize].label? as usize]
+                    .track_id
+                    .as_deref()
+            })
+            .collect();
+        let mut feet = Vec::new();
+        // A camera's labels may have no cuboids; then those of the same objects in lidar sweeps say where they are.
+        let (labels, frames) = workspace.cuboids_of(recording_id, &wrong)?;
+        for label in &labels {
+            if let Some(frame) = frames.get(&label.frame_id) {
+                scene.see(&label.into(), frame, &mut feet);
+            }
+        }
+        for row in &drive.labels {
+            let frame = &case.truth.frames[case.truth.arrays.image[*row as usize] as usize];
+            scene.see(&case.truth.labels[*row as usize], frame, &mut feet);
+        }
+        for seen in scene.tracks.values_mut() {
+            seen.sort_by_key(|seen| seen.stamp_ns);
+            // Seen by two sensors at once it is still in one place.
+            seen.dedup_by_key(|seen| seen.stamp_ns);
+        }
+        feet.sort_by(f64::total_cmp);
+        scene.ground_z_m = feet.get(feet.len() / 2).copied().unwrap_or(0.0);
+        Ok(scene)
+    }
+
+    fn see(&mut self, label: &LabelInfo, frame: &FrameInfo, feet: &mut Vec<f64>) {
+        let Some(cuboid) = self.cuboid_in_ego(label, frame) else {
+            return;
+        };
+        feet.push(cuboid.center.z - cuboid.height / 2.0);
+        if let (Some(track), Some(stamp_ns)) = (&label.track_id, frame.timestamp_ns) {
+            self.tracks.entry(track.clone()).or_default().push(Seen {
+                stamp_ns,
+                center: cuboid.center,
+                width_m: cuboid.width,
+            });
+        }
+    }
+
+    pub(super) fn cuboid_in_ego(&self, label: &LabelInfo, frame: &FrameInfo) -> Option<Cuboid> {
+        let cuboid = Cuboid::from_slice(&label.cuboid).ok()?;
+        match label.cuboid_frame.as_deref()? {
+            "ego" => Some(cuboid),
+            "sensor" => Some(cuboid.transformed(self.cameras.get(&frame.sensor_id)?.1)),
+            "world" => Some(cuboid.transformed(self.path.at(frame.timestamp_ns?)?.inverse())),
+            _ => None,
+        }
+    }
+
+    /// Where a tracked object is and how fast its distance shrinks, m/s: on the straight line between its sightings before and after.
+    pub(super) fn tracked(&self, track: &str, stamp_ns: i64) -> Option<(Seen, Option<f64>)> {
+        let seen = self.tracks.get(track)?;
+        let usable = |at: &&Seen| (at.stamp_ns - stamp_ns).abs() <= SPEED_GAP_NS;
+        let next = seen.partition_point(|at| at.stamp_ns < stamp_ns);
+        let before = next.checked_sub(1).and_then(|at| seen.get(at)).filter(usable);
+        let now = seen.get(next).filter(|at| at.stamp_ns == stamp_ns);
+        let after = seen.get(next + usize::from(now.is_some())).filter(usable);
+        let (from, to) = (before.or(now), after.or(now));
+        let closing = from
+            .zip(to)
+            .filter(|(from, to)| to.stamp_ns > from.stamp_ns)
+            .map(|(from, to)| (from.distance_m() - to.distance_m()) / ((to.stamp_ns - from.stamp_ns) as f64 / 1e9));
+        let here = match (now, from, to) {
+            (Some(now), ..) => *now,
+            (None, Some(from), Some(to)) => {
+                let part = (stamp_ns - from.stamp_ns) as f64 / (to.stamp_ns - from.stamp_ns) as f64;
+                Seen {
+                    stamp_ns,
+                    center: from.center.lerp(to.center, part),
+                    width_m: from.width_m,
+                }
+            }
+            // Before it was first seen, or after it was last: there, if that was a moment ago.
+            (None, from, to) => *from.or(to).filter(|at| (at.stamp_ns - stamp_ns).abs() <= MOMENT_NS)?,
+        };
+        Some((here, closing))
+    }
+}
+
+/// A sensor with its place on the vehicle, and its lens where it is a camera.
+fn placed_sensor(sensor: &SensorRow) -> Option<(String, (Option<Camera>, Se3))> {
+    let ego_from_sensor = Se3::from_slice(&sensor.ego_from_sensor).ok()?;
+    Some((sensor.sensor_id.clone(), (camera(sensor), ego_from_sensor)))
+}
+
+/// The lens of a camera, where it is calibrated.
+pub(crate) fn camera(sensor: &SensorRow) -> Option<Camera> {
+    let intrinsics = Intrinsics {
+        fx: sensor.fx?,
+        fy: sensor.fy?,
+        cx: sensor.cx?,
+        cy: sensor.cy?,
+        width: u32::try_from(sensor.width?).ok()?,
+        height: u32::try_from(sensor.height?).ok()?,
+    };
+    let model = CameraModel::from_coefficients(sensor.camera_model.as_deref()?, &sensor.distortion).ok()?;
+    Camera::new(intrinsics, model).ok()
+}
