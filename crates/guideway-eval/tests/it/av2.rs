@@ -11,13 +11,15 @@ use guideway_core::{Cuboid, DVec3, Silent};
 use guideway_eval::av2::files::{FilesReport, evaluate, read_inputs, region_of_interest};
 use guideway_eval::av2::{Av2Params, Matches, match_detections};
 use guideway_eval::objects3d::{Detections3d, Keep, Slice, Truth3d};
-use guideway_testkit::{data, json};
+use guideway_testkit::{Compared, cases, data, json};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::nuscenes::{Collect, Tally, large, on_threads, only, recall_at, scene, timed, told};
+use crate::nuscenes::{Collect, large, on_threads, only, recall_at, scene, timed, told};
 
-fn check_case(case: &Path, maps: &Path, tally: &mut Tally) {
+const TOLERANCE: f64 = 1e-9;
+
+fn check_case(case: &Path, maps: &Path, compared: &mut Compared) {
     let expected = json(&case.join("expected.json"));
     let params: Av2Params = serde_json::from_value(expected["config"].clone()).unwrap();
     let (gt, dt) = (case.join("gt.feather"), case.join("dt.feather"));
@@ -35,27 +37,21 @@ fn check_case(case: &Path, maps: &Path, tally: &mut Tally) {
         "n_gts",
         "n_sweeps",
     ] {
-        tally.tree(&format!("{name}: {part}"), &got[part], &expected[part]);
+        compared.all(&format!("{name}: {part}"), &got[part], &expected[part]);
     }
 }
 
 #[test]
 fn every_case_equals_av2() {
-    let (Some(folder), Some(maps)) = (data("ref_av2_det/visible"), data("av2/sensor/val")) else {
+    let (Some(cases), Some(maps)) = (cases("ref_av2_det/visible"), data("av2/sensor/val")) else {
         return;
     };
-    let mut cases: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    cases.sort();
     assert!(cases.len() >= 3);
-    let mut tally = Tally::default();
+    let mut compared = Compared::within(TOLERANCE);
     for case in &cases {
-        check_case(case, &maps, &mut tally);
+        check_case(case, &maps, &mut compared);
     }
-    println!("{} numbers, the largest deviation is {:e}", tally.numbers, tally.worst);
-    assert!(tally.numbers > 400, "only {} numbers were compared", tally.numbers);
+    compared.finish(401);
 }
 
 fn params(categories: u32) -> Av2Params {
