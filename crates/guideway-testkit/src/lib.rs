@@ -1,9 +1,13 @@
-//! The way to real test data and to Python. Unpublished.
+//! The way to real test data, to the numbers of reference implementations, and to Python. Unpublished.
+
+mod reference;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub use reference::{Compared, cases};
 
 /// The folder of real test data, or `None` with a loud note that the calling test is skipped.
 ///

@@ -15,6 +15,7 @@ use arrow_ipc::reader::{FileReader, read_footer_length};
 use arrow_ipc::{root_as_footer, root_as_message};
 use arrow_schema::{ArrowError, DataType};
 
+use crate::coco::files::Input;
 use crate::error::EvalError;
 
 const COLUMNS: &str = "the columns of a detection file are log_id, timestamp_ns, category, tx_m, ty_m, tz_m, length_m, width_m, height_m, \
@@ -22,6 +23,9 @@ const COLUMNS: &str = "the columns of a detection file are log_id, timestamp_ns,
 
 /// Most bytes of a buffer once it is decompressed. More is a number that a broken file claims.
 const MAX_BUFFER: i64 = 1 << 32;
+
+/// No compression makes a buffer smaller than this part of it: zstd needs four bytes for 128 KiB of the same byte.
+const MAX_RATIO: i64 = 1 << 16;
 
 /// The columns of a file that were asked for.
 pub(super) struct Table {
@@ -38,17 +42,15 @@ pub(super) struct Texts {
 }
 
 impl Table {
-    /// Reads these columns.
-    pub(super) fn read(path: &Path, columns: &[&str]) -> Result<Self, EvalError> {
-        let bytes = std::fs::read(path).map_err(|source| EvalError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+    /// Reads these columns of a file.
+    pub(super) fn parse(file: Input<'_>, columns: &[&str]) -> Result<Self, EvalError> {
+        let Input { name, bytes } = file;
+        let path = Path::new(name);
         let feather = |source| EvalError::Feather {
             path: path.to_owned(),
             source,
         };
-        check_lengths(&bytes).map_err(|problem| feather(ArrowError::ParseError(problem)))?;
+        check_lengths(bytes).map_err(|problem| feather(ArrowError::ParseError(problem)))?;
         let missing = |column: &str| EvalError::Inconsistent {
             what: format!("there is no column `{column}`"),
             file: path.display().to_string(),
@@ -56,7 +58,7 @@ impl Table {
         };
         // what the check does not see may still stop the reader, which trusts what is written in the file
         let read = catch_unwind(AssertUnwindSafe(|| {
-            let reader = FileReader::try_new(Cursor::new(&bytes), None).map_err(feather)?;
+            let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(feather)?;
             let schema = reader.schema();
             let mut projection = Vec::with_capacity(columns.len());
             for column in columns {
@@ -65,7 +67,7 @@ impl Table {
             }
             // the reader wants ascending places
             projection.sort_unstable();
-            let reader = FileReader::try_new(Cursor::new(&bytes), Some(projection)).map_err(feather)?;
+            let reader = FileReader::try_new(Cursor::new(bytes), Some(projection)).map_err(feather)?;
             reader.collect::<Result<Vec<_>, _>>().map_err(feather)
         }));
         let batches = read.unwrap_or_else(|_| {
@@ -85,30 +87,24 @@ impl Table {
 
     /// A column of numbers. Integers of more than 53 bits lose digits.
     pub(super) fn floats(&self, column: &str) -> Result<Vec<f64>, EvalError> {
-        self.column(column, "numbers", |array| {
-            let mut out = Vec::with_capacity(array.len());
-            let done = match array.data_type() {
-                DataType::Float64 => push(array.as_primitive::<Float64Type>(), &mut out, |v| v),
-                DataType::Float32 => push(array.as_primitive::<Float32Type>(), &mut out, f64::from),
-                DataType::Float16 => push(array.as_primitive::<Float16Type>(), &mut out, f64::from),
-                _ => {
-                    let integers = integers(array)?;
-                    out.extend(integers.iter().map(|v| *v as f64));
-                    true
-                }
-            };
-            done.then_some(out)
+        self.column(column, "numbers", DataType::is_numeric, |array| {
+            Some(match array.data_type() {
+                DataType::Float64 => values(array.as_primitive::<Float64Type>(), |v| v),
+                DataType::Float32 => values(array.as_primitive::<Float32Type>(), f64::from),
+                DataType::Float16 => values(array.as_primitive::<Float16Type>(), f64::from),
+                _ => integers(array)?.into_iter().map(|v| v as f64).collect(),
+            })
         })
     }
 
     /// A column of whole numbers.
     pub(super) fn integers(&self, column: &str) -> Result<Vec<i64>, EvalError> {
-        self.column(column, "whole numbers", integers)
+        self.column(column, "whole numbers", DataType::is_integer, integers)
     }
 
     /// A column of text.
     pub(super) fn texts(&self, column: &str) -> Result<Texts, EvalError> {
-        let parts = self.column(column, "text", |array| texts(array).map(|texts| vec![texts]))?;
+        let parts = self.column(column, "text", is_text, |array| texts(array).map(|texts| vec![texts]))?;
         let mut out = Texts {
             values: Vec::new(),
             code: Vec::new(),
@@ -134,6 +130,7 @@ impl Table {
         &self,
         column: &str,
         kind: &str,
+        is_kind: impl Fn(&DataType) -> bool,
         read: impl Fn(&ArrayRef) -> Option<Vec<T>>,
     ) -> Result<Vec<T>, EvalError> {
         let bad = |what: String| EvalError::Inconsistent {
@@ -142,53 +139,56 @@ impl Table {
             hint: COLUMNS,
         };
         let mut out = Vec::new();
+        let mut rows = 0;
         for batch in &self.batches {
             let array = batch
                 .column_by_name(column)
                 .ok_or_else(|| bad(format!("there is no column `{column}`")))?;
-            if array.null_count() > 0 {
-                let row = (0..array.len()).find(|row| array.is_null(*row)).unwrap_or(0) + out.len();
-                return Err(bad(format!("row {row} has no `{column}`")));
+            let other = || bad(format!("the column `{column}` is {}, not {kind}", array.data_type()));
+            // first of all, as there are types whose arrays may claim any number of rows
+            if !is_kind(array.data_type()) {
+                return Err(other());
             }
-            let values = read(array)
-                .ok_or_else(|| bad(format!("the column `{column}` is {}, not {kind}", array.data_type())))?;
+            let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+            if let Some(row) = nulls.and_then(|nulls| nulls.iter().position(|is_there| !is_there)) {
+                return Err(bad(format!("row {} has no `{column}`", rows + row)));
+            }
+            rows += array.len();
+            let values = read(array).ok_or_else(other)?;
             out.extend(values);
         }
         Ok(out)
     }
 }
 
-fn push<P: ArrowPrimitiveType, T>(
-    array: &PrimitiveArray<P>,
-    out: &mut Vec<T>,
-    convert: impl Fn(P::Native) -> T,
-) -> bool {
-    out.extend(array.values().iter().map(|v| convert(*v)));
-    true
+fn values<P: ArrowPrimitiveType, T>(array: &PrimitiveArray<P>, convert: impl Fn(P::Native) -> T) -> Vec<T> {
+    array.values().iter().map(|v| convert(*v)).collect()
 }
 
 fn integers(array: &ArrayRef) -> Option<Vec<i64>> {
-    let mut out = Vec::with_capacity(array.len());
-    let fits = match array.data_type() {
-        DataType::Int64 => push(array.as_primitive::<Int64Type>(), &mut out, |v| v),
-        DataType::Int32 => push(array.as_primitive::<Int32Type>(), &mut out, i64::from),
-        DataType::Int16 => push(array.as_primitive::<Int16Type>(), &mut out, i64::from),
-        DataType::Int8 => push(array.as_primitive::<Int8Type>(), &mut out, i64::from),
-        DataType::UInt32 => push(array.as_primitive::<UInt32Type>(), &mut out, i64::from),
-        DataType::UInt16 => push(array.as_primitive::<UInt16Type>(), &mut out, i64::from),
-        DataType::UInt8 => push(array.as_primitive::<UInt8Type>(), &mut out, i64::from),
+    Some(match array.data_type() {
+        DataType::Int64 => values(array.as_primitive::<Int64Type>(), |v| v),
+        DataType::Int32 => values(array.as_primitive::<Int32Type>(), i64::from),
+        DataType::Int16 => values(array.as_primitive::<Int16Type>(), i64::from),
+        DataType::Int8 => values(array.as_primitive::<Int8Type>(), i64::from),
+        DataType::UInt32 => values(array.as_primitive::<UInt32Type>(), i64::from),
+        DataType::UInt16 => values(array.as_primitive::<UInt16Type>(), i64::from),
+        DataType::UInt8 => values(array.as_primitive::<UInt8Type>(), i64::from),
         DataType::UInt64 => {
-            let values: Result<Vec<i64>, _> = array
-                .as_primitive::<UInt64Type>()
-                .values()
-                .iter()
-                .map(|v| i64::try_from(*v))
-                .collect();
-            return values.ok();
+            let values = array.as_primitive::<UInt64Type>().values().iter();
+            let values: Result<Vec<i64>, _> = values.map(|v| i64::try_from(*v)).collect();
+            values.ok()?
         }
-        _ => false,
-    };
-    fits.then_some(out)
+        _ => return None,
+    })
+}
+
+/// Text, or pandas' categorical columns of it.
+fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, values) => values.is_string(),
+        other => other.is_string(),
+    }
 }
 
 fn texts(array: &ArrayRef) -> Option<Texts> {
@@ -196,7 +196,11 @@ fn texts(array: &ArrayRef) -> Option<Texts> {
         DataType::Utf8 => Some(distinct(array.as_string::<i32>().iter())),
         DataType::LargeUtf8 => Some(distinct(array.as_string::<i64>().iter())),
         DataType::Utf8View => Some(distinct(array.as_string_view().iter())),
-        // pandas' categorical columns
+        // there is no key where there is no value
+        DataType::Dictionary(_, _) if array.is_empty() => Some(Texts {
+            values: Vec::new(),
+            code: Vec::new(),
+        }),
         DataType::Dictionary(_, _) => {
             let dictionary = array.as_any_dictionary();
             let values = texts(dictionary.values())?;
@@ -241,6 +245,7 @@ fn check_lengths(bytes: &[u8]) -> Result<(), String> {
     let footer = root_as_footer(&rest[start..]).map_err(|err| format!("its footer is broken: {err}"))?;
     footer.schema().ok_or("it has no schema")?;
     let blocks = [footer.dictionaries(), footer.recordBatches()];
+    let mut left = bytes.len();
     for block in blocks.into_iter().flatten().flat_map(|blocks| blocks.iter()) {
         let outside = || format!("a part at byte {} is not in the file", block.offset());
         let at = usize::try_from(block.offset()).ok().ok_or_else(outside)?;
@@ -249,6 +254,9 @@ fn check_lengths(bytes: &[u8]) -> Result<(), String> {
         let part = rest.get(at..).ok_or_else(outside)?;
         let meta_bytes = part.get(..meta).ok_or_else(outside)?;
         let body = part[meta..].get(..body).ok_or_else(outside)?;
+        left = left
+            .checked_sub(meta.saturating_add(body.len()))
+            .ok_or("its parts overlap")?;
         // since version 0.15 of the format, four bytes before the length say that it follows
         let skipped = if meta_bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
         let broken = |what: &str| format!("the part at byte {at} {what}");
@@ -272,7 +280,7 @@ fn check_lengths(bytes: &[u8]) -> Result<(), String> {
             let content = content.ok_or_else(|| broken("has a column that is not in the file"))?;
             if batch.compression().is_some()
                 && let Some(size) = content.first_chunk::<8>()
-                && !(-1..=MAX_BUFFER).contains(&i64::from_le_bytes(*size))
+                && !(-1..=MAX_BUFFER.min(content.len() as i64 * MAX_RATIO)).contains(&i64::from_le_bytes(*size))
             {
                 return Err(broken("claims to be far larger than it is"));
             }

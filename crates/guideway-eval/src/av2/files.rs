@@ -29,6 +29,7 @@ use super::matching::{Matches, match_detections};
 use super::params::Av2Params;
 use super::roi::{RegionOfInterest, RoiParams};
 use super::summary::Av2Report;
+use crate::coco::files::Input;
 use crate::error::{EvalError, Side};
 use crate::objects3d::{Detections3d, Keep, Truth3d, box_problem};
 use crate::warnings::Warnings;
@@ -122,6 +123,33 @@ impl Rows {
 /// [`EvalError::Io`], [`EvalError::Feather`] for a file that cannot be read; [`EvalError::Inconsistent`] for a missing column or value, with its row;
 /// [`EvalError::Object3d`] and [`EvalError::NotFinite`] for a box that is none.
 pub fn read_inputs(gt: &Path, dt: &Path, params: &Av2Params, reporter: &dyn Reporter) -> Result<Av2Inputs, EvalError> {
+    params.validate()?;
+    let (gt_bytes, dt_bytes) = (read(gt)?, read(dt)?);
+    let (gt, dt) = (gt.display().to_string(), dt.display().to_string());
+    inputs_from(
+        Input {
+            name: &gt,
+            bytes: &gt_bytes,
+        },
+        Input {
+            name: &dt,
+            bytes: &dt_bytes,
+        },
+        params,
+        reporter,
+    )
+}
+
+/// Reads labels and detections like [`read_inputs`], from the bytes of their files.
+///
+/// # Errors
+/// Those of [`read_inputs`].
+pub fn inputs_from(
+    gt: Input<'_>,
+    dt: Input<'_>,
+    params: &Av2Params,
+    reporter: &dyn Reporter,
+) -> Result<Av2Inputs, EvalError> {
     params.validate()?;
     let (gt_table, labels) = rows(gt, Side::GroundTruth, "num_interior_pts")?;
     let (dt_table, dets) = rows(dt, Side::Detections, "score")?;
@@ -294,7 +322,14 @@ pub fn region_of_interest(inputs: &Av2Inputs, dataset: &Path, params: &RoiParams
     })
 }
 
-fn rows(path: &Path, side: Side, extra: &str) -> Result<(Table, Rows), EvalError> {
+fn read(path: &Path) -> Result<Vec<u8>, EvalError> {
+    std::fs::read(path).map_err(|source| EvalError::Io {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn rows(file: Input<'_>, side: Side, extra: &str) -> Result<(Table, Rows), EvalError> {
     let columns = [
         "log_id",
         "timestamp_ns",
@@ -311,7 +346,7 @@ fn rows(path: &Path, side: Side, extra: &str) -> Result<(Table, Rows), EvalError
         "qz",
         extra,
     ];
-    let table = Table::read(path, &columns)?;
+    let table = Table::parse(file, &columns)?;
     let poses = poses(&table)?;
     let [length, width, height] = ["length_m", "width_m", "height_m"].map(|column| table.floats(column));
     let (length, width, height) = (length?, width?, height?);
@@ -373,36 +408,49 @@ struct PointRecord {
     y: f64,
 }
 
+/// The region of interest of a vector map: near the polygons of its `drivable_areas`.
+///
+/// # Errors
+/// [`EvalError::BadRecord`] and [`EvalError::Inconsistent`] for what is no map.
+pub fn region_of_map(map: Input<'_>, params: &RoiParams) -> Result<RegionOfInterest, EvalError> {
+    let Input { name, bytes } = map;
+    let map: MapRecord = serde_json::from_slice(bytes).map_err(|source| EvalError::BadRecord {
+        record: "the map".to_owned(),
+        offset: offset_of(bytes, &source),
+        file: name.to_owned(),
+        format: MAP,
+        source,
+    })?;
+    let mut areas: Vec<(String, Vec<[f64; 2]>)> = map
+        .drivable_areas
+        .into_iter()
+        .map(|(id, area)| (id, area.area_boundary.iter().map(|p| [p.x, p.y]).collect()))
+        .collect();
+    areas.sort_by(|a, b| a.0.cmp(&b.0));
+    let polygons: Vec<Vec<[f64; 2]>> = areas.into_iter().map(|(_, polygon)| polygon).collect();
+    RegionOfInterest::new(&polygons, params).map_err(|err| EvalError::Inconsistent {
+        what: err.to_string(),
+        file: name.to_owned(),
+        hint: MAP,
+    })
+}
+
 impl Log {
     fn read(folder: &Path, sweeps: &[(String, i64)], params: &RoiParams) -> Result<Self, EvalError> {
         let path = map_file(&folder.join("map"))?;
-        let bytes = std::fs::read(&path).map_err(|source| EvalError::Io {
-            path: path.clone(),
-            source,
-        })?;
-        let file = path.display().to_string();
-        let map: MapRecord = serde_json::from_slice(&bytes).map_err(|source| EvalError::BadRecord {
-            record: "the map".to_owned(),
-            offset: offset_of(&bytes, &source),
-            file: file.clone(),
-            format: MAP,
-            source,
-        })?;
-        let mut areas: Vec<(String, Vec<[f64; 2]>)> = map
-            .drivable_areas
-            .into_iter()
-            .map(|(id, area)| (id, area.area_boundary.iter().map(|p| [p.x, p.y]).collect()))
-            .collect();
-        areas.sort_by(|a, b| a.0.cmp(&b.0));
-        let polygons: Vec<Vec<[f64; 2]>> = areas.into_iter().map(|(_, polygon)| polygon).collect();
-        let region = RegionOfInterest::new(&polygons, params).map_err(|err| EvalError::Inconsistent {
-            what: err.to_string(),
-            file,
-            hint: MAP,
-        })?;
-
+        let region = region_of_map(
+            Input {
+                name: &path.display().to_string(),
+                bytes: &read(&path)?,
+            },
+            params,
+        )?;
         let path = folder.join("city_SE3_egovehicle.feather");
-        let table = Table::read(&path, &POSES)?;
+        let file = Input {
+            name: &path.display().to_string(),
+            bytes: &read(&path)?,
+        };
+        let table = Table::parse(file, &POSES)?;
         let bad = |what: String| EvalError::Inconsistent {
             what,
             file: table.file(),

@@ -73,6 +73,7 @@ impl Runs {
         })
     }
 
+    /// Sets cells of a row, which is not [`tidy`] any more.
     fn set(&mut self, y: i64, first: i64, last: i64) {
         let Some(row) = usize::try_from(y).ok().and_then(|y| self.rows.get_mut(y)) else {
             return;
@@ -83,27 +84,12 @@ impl Runs {
         }
     }
 
-    /// Joins runs that touch. Filling and growing leave rows unsorted until this is called.
-    fn tidy(&mut self) {
-        for row in &mut self.rows {
-            row.sort_unstable_by_key(|run| (*run.start(), *run.end()));
-            let mut joined: Vec<RangeInclusive<i64>> = Vec::with_capacity(row.len());
-            for run in row.drain(..) {
-                match joined.last_mut() {
-                    Some(last) if *run.start() <= last.end() + 1 => *last = *last.start()..=*run.end().max(last.end()),
-                    _ => joined.push(run),
-                }
-            }
-            *row = joined;
-        }
-    }
-
     /// Sets the cells of polygons; each is a list of corners, closed or not.
     pub(super) fn fill(&mut self, polygons: &[Vec<(i64, i64)>]) {
         for polygon in polygons {
             self.fill_polygon(&edges(polygon));
         }
-        self.tidy();
+        self.rows.iter_mut().for_each(tidy);
     }
 
     fn fill_polygon(&mut self, edges: &[Edge]) {
@@ -143,28 +129,51 @@ impl Runs {
 
     /// The same grid with all cells set that are at most `reach` cells from a set one, centre to centre.
     pub(super) fn dilated(&self, reach: f64) -> Self {
-        let height = self.rows.len() as i64;
-        let mut out = Self::new(self.width, height);
-        let rows = reach.max(0.0).floor() as i64;
-        for dy in -rows..=rows {
-            // how far a run of the row `dy` away reaches sideways
-            let left = reach * reach - (dy * dy) as f64;
-            let mut dx = left.max(0.0).sqrt() as i64;
-            while ((dx + 1) * (dx + 1)) as f64 <= left {
-                dx += 1;
-            }
-            while dx > 0 && (dx * dx) as f64 > left {
-                dx -= 1;
-            }
-            for (y, runs) in (0_i64..).zip(&self.rows) {
-                for run in runs {
-                    out.set(y + dy, run.start() - dx, run.end() + dx);
+        let last = self.rows.len().saturating_sub(1);
+        let rows = (reach.max(0.0).floor() as usize).min(last);
+        // how far a run reaches sideways in a row that is this far away
+        let sideways: Vec<i64> = (0..=rows)
+            .map(|away| {
+                let left = reach * reach - (away as f64).powi(2);
+                let mut dx = left.max(0.0).sqrt() as i64;
+                while ((dx + 1) * (dx + 1)) as f64 <= left {
+                    dx += 1;
                 }
+                while dx > 0 && (dx * dx) as f64 > left {
+                    dx -= 1;
+                }
+                dx
+            })
+            .collect();
+        // one row after the other, as there are far more runs before they are joined than after
+        let mut grown = Vec::new();
+        let grow = |y: usize| {
+            grown.clear();
+            for near in y.saturating_sub(rows)..=(y + rows).min(last) {
+                let dx = sideways[near.abs_diff(y)];
+                let runs = self.rows[near].iter();
+                grown.extend(runs.map(|run| (run.start() - dx).max(0)..=(run.end() + dx).min(self.width - 1)));
             }
+            tidy(&mut grown);
+            grown.to_vec()
+        };
+        Self {
+            width: self.width,
+            rows: (0..self.rows.len()).map(grow).collect(),
         }
-        out.tidy();
-        out
     }
+}
+
+/// Sorts the runs of a row and joins those that touch.
+fn tidy(row: &mut Vec<RangeInclusive<i64>>) {
+    row.sort_unstable_by_key(|run| (*run.start(), *run.end()));
+    row.dedup_by(|run, before| {
+        let touches = *run.start() <= before.end() + 1;
+        if touches {
+            *before = *before.start()..=*run.end().max(before.end());
+        }
+        touches
+    });
 }
 
 /// Edges between the corners in order; a level edge that goes on in the direction of the one before it is joined to it.

@@ -5,8 +5,11 @@ use guideway_core::{Cuboid, DVec3, Se3};
 use super::raster::Runs;
 use crate::error::EvalError;
 
-/// Cells along a side beyond which a map is taken for broken.
-const MAX_CELLS: f64 = 1e7;
+/// Cells along a side beyond which a map is taken for broken: 100 km of 0.1 m.
+const MAX_CELLS: f64 = 1e6;
+
+/// Rows times corners, over all polygons, beyond which a map is taken for broken: what drawing them takes grows with it.
+const MAX_WORK: f64 = 1e10;
 
 /// How the region of interest is made; the default is that of av2.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -99,7 +102,6 @@ impl RegionOfInterest {
         if size.iter().any(|cells| *cells > MAX_CELLS) {
             return bad("it is too large; are the corners in metres?");
         }
-        let mut area = Runs::new(size[0] as i64, size[1] as i64);
         let rounded = |corner: &[f64; 2]| {
             let [x, y] = [0, 1].map(|axis| ((corner[axis] - origin[axis]) * cells_per_m).round_ties_even() as i64);
             (x, y)
@@ -108,6 +110,15 @@ impl RegionOfInterest {
             .iter()
             .map(|polygon| polygon.iter().chain(polygon.first()).map(rounded).collect())
             .collect();
+        let work = drawn.iter().map(|polygon| {
+            let rows = polygon.iter().map(|(_, y)| *y);
+            let height = rows.clone().max().unwrap_or(0) - rows.min().unwrap_or(0);
+            polygon.len() as f64 * height as f64
+        });
+        if work.sum::<f64>() > MAX_WORK {
+            return bad("it is too large; are the corners in metres?");
+        }
+        let mut area = Runs::new(size[0] as i64, size[1] as i64);
         area.fill(&drawn);
         Ok(Self {
             origin,

@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 use guideway_core::{Reporter, Warning};
 use rayon::prelude::*;
 
-use super::arrays::{Detection, GroundTruth};
+use super::arrays::{Detection, GroundTruth, Label};
 use super::line::{Counts, Parsed, Row, parse};
 use super::matching::evaluate;
 use super::params::KittiParams;
 use super::report::KittiReport;
+use crate::coco::files::Input;
 use crate::error::{EvalError, Side};
 
 /// What two folders hold.
@@ -101,36 +102,44 @@ pub fn read(gt: &Path, dt: &Path, reporter: &dyn Reporter) -> Result<KittiData, 
         );
     }
 
-    let frames = u32::try_from(pairs.len()).map_err(|_too_many| EvalError::TooManyRows {
-        side: Side::Detections,
-        rows: pairs.len(),
-        limit: u32::MAX as usize,
-    })?;
+    if u32::try_from(pairs.len()).is_err() {
+        return Err(EvalError::TooManyRows {
+            side: Side::Detections,
+            rows: pairs.len(),
+            limit: u32::MAX as usize,
+        });
+    }
     let parsed: Vec<_> = pairs
         .par_iter()
         .map(|(_, label, result)| Ok((parse_file(label)?, parse_file(result)?)))
         .collect();
-    let mut data = KittiData::default();
-    data.truth.frames = frames;
-    let mut places = BTreeMap::new();
+    let mut reading = Reading {
+        counts,
+        ..Reading::default()
+    };
     for ((name, ..), parsed) in pairs.into_iter().zip(parsed) {
         let (labels, results) = parsed?;
-        let frame = data.frames.len() as u32;
-        data.frames
-            .push(Path::new(&name).with_extension("").display().to_string());
-        let classes = &mut data.truth.classes;
-        append(labels, frame, &mut data.truth.labels, classes, &mut places, &mut counts);
-        append(results, frame, &mut data.detections, classes, &mut places, &mut counts);
+        reading.frame(
+            Path::new(&name).with_extension("").display().to_string(),
+            labels,
+            results,
+        );
     }
-    for (code, count) in counts.0 {
-        reporter.warn(Warning {
-            code: code.to_owned(),
-            message: count.message.to_owned(),
-            location: count.first,
-            count: count.times,
-        });
-    }
-    Ok(data)
+    Ok(reading.finish(reporter))
+}
+
+/// Reads one frame: the text of its labels and that of its results. The frame has the name of the results.
+///
+/// # Errors
+/// [`EvalError::KittiLine`] for the first line that cannot be read.
+pub fn read_frame(labels: Input<'_>, results: Input<'_>, reporter: &dyn Reporter) -> Result<KittiData, EvalError> {
+    let mut reading = Reading::default();
+    reading.frame(
+        results.name.to_owned(),
+        parse(labels.bytes, Path::new(labels.name))?,
+        parse(results.bytes, Path::new(results.name))?,
+    );
+    Ok(reading.finish(reporter))
 }
 
 /// The folder of this name in a folder, or the folder itself.
@@ -174,6 +183,41 @@ fn parse_file<R: Row>(path: &Path) -> Result<Parsed<R>, EvalError> {
         source,
     })?;
     parse(BufReader::new(file), path)
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    data: KittiData,
+    /// Index of each class.
+    places: BTreeMap<String, u32>,
+    counts: Counts,
+}
+
+impl Reading {
+    /// Adds a frame.
+    fn frame(&mut self, name: String, labels: Parsed<Label>, results: Parsed<Detection>) {
+        let Self { data, places, counts } = self;
+        let frame = data.truth.frames;
+        let classes = &mut data.truth.classes;
+        append(labels, frame, &mut data.truth.labels, classes, places, counts);
+        append(results, frame, &mut data.detections, classes, places, counts);
+        data.truth.frames += 1;
+        data.frames.push(name);
+    }
+
+    /// Everything, once the warnings are out.
+    fn finish(self, reporter: &dyn Reporter) -> KittiData {
+        for (code, count) in self.counts.0 {
+            reporter.warn(Warning {
+                code: code.to_owned(),
+                message: count.message.to_owned(),
+                location: count.first,
+                count: count.times,
+            });
+        }
+        self.data
+    }
 }
 
 /// Adds a file's rows, with the frame and the classes of the whole.

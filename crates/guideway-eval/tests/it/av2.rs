@@ -4,20 +4,23 @@ use std::f64::consts::PI;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::types::Int8Type;
+use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use guideway_core::{Cuboid, DVec3, Silent};
 use guideway_eval::av2::files::{FilesReport, evaluate, read_inputs, region_of_interest};
 use guideway_eval::av2::{Av2Params, Matches, match_detections};
 use guideway_eval::objects3d::{Detections3d, Keep, Slice, Truth3d};
-use guideway_testkit::{data, json};
+use guideway_testkit::{Compared, cases, data, json};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::nuscenes::{Collect, Tally, large, on_threads, only, recall_at, scene, timed, told};
+use crate::nuscenes::{Collect, large, on_threads, only, recall_at, scene, timed, told};
 
-fn check_case(case: &Path, maps: &Path, tally: &mut Tally) {
+const TOLERANCE: f64 = 1e-9;
+
+fn check_case(case: &Path, maps: &Path, compared: &mut Compared) {
     let expected = json(&case.join("expected.json"));
     let params: Av2Params = serde_json::from_value(expected["config"].clone()).unwrap();
     let (gt, dt) = (case.join("gt.feather"), case.join("dt.feather"));
@@ -35,27 +38,21 @@ fn check_case(case: &Path, maps: &Path, tally: &mut Tally) {
         "n_gts",
         "n_sweeps",
     ] {
-        tally.tree(&format!("{name}: {part}"), &got[part], &expected[part]);
+        compared.all(&format!("{name}: {part}"), &got[part], &expected[part]);
     }
 }
 
 #[test]
 fn every_case_equals_av2() {
-    let (Some(folder), Some(maps)) = (data("ref_av2_det/visible"), data("av2/sensor/val")) else {
+    let (Some(cases), Some(maps)) = (cases("ref_av2_det/visible"), data("av2/sensor/val")) else {
         return;
     };
-    let mut cases: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    cases.sort();
     assert!(cases.len() >= 3);
-    let mut tally = Tally::default();
+    let mut compared = Compared::within(TOLERANCE);
     for case in &cases {
-        check_case(case, &maps, &mut tally);
+        check_case(case, &maps, &mut compared);
     }
-    println!("{} numbers, the largest deviation is {:e}", tally.numbers, tally.worst);
-    assert!(tally.numbers > 400, "only {} numbers were compared", tally.numbers);
+    compared.finish(401);
 }
 
 fn params(categories: u32) -> Av2Params {
@@ -236,6 +233,10 @@ enum Column {
     Text(Vec<&'static str>),
     Integers(Vec<i64>),
     Numbers(Vec<Option<f64>>),
+    /// Keys of values, as pandas writes categories.
+    Categories(Vec<i8>, Vec<Option<&'static str>>),
+    /// So many rows of a type that has no values.
+    Nothing(usize),
 }
 
 /// Two boxes of one sweep, with a last column of this name.
@@ -265,6 +266,11 @@ fn write(path: &Path, columns: &[(&'static str, Column)], compression: Option<Co
             Column::Text(values) => Arc::new(StringArray::from(values.clone())),
             Column::Integers(values) => Arc::new(Int64Array::from(values.clone())),
             Column::Numbers(values) => Arc::new(Float64Array::from(values.clone())),
+            Column::Categories(keys, values) => {
+                let values = Arc::new(StringArray::from(values.clone()));
+                Arc::new(DictionaryArray::<Int8Type>::try_new(keys.clone().into(), values).unwrap())
+            }
+            Column::Nothing(rows) => Arc::new(NullArray::new(*rows)),
         };
         (*name, array, true)
     });
@@ -274,6 +280,27 @@ fn write(path: &Path, columns: &[(&'static str, Column)], compression: Option<Co
     let mut writer = FileWriter::try_new_with_options(file, &batch.schema(), options).unwrap();
     writer.write(&batch).unwrap();
     writer.finish().unwrap();
+}
+
+#[test]
+fn a_file_may_be_without_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (gt, dt) = (folder.path().join("gt.feather"), folder.path().join("dt.feather"));
+    write(&gt, &rows("num_interior_pts"), None);
+    let mut columns = rows("score");
+    for (name, column) in &mut columns {
+        *column = match *name {
+            "log_id" => Column::Text(vec![]),
+            "timestamp_ns" => Column::Integers(vec![]),
+            "category" => Column::Categories(vec![], vec![]),
+            _ => Column::Numbers(vec![]),
+        };
+    }
+    for compression in [None, Some(CompressionType::ZSTD)] {
+        write(&dt, &columns, compression);
+        let inputs = read_inputs(&gt, &dt, &params(1), &Silent).unwrap();
+        assert_eq!((inputs.truth.len(), inputs.detections.len()), (2, 0));
+    }
 }
 
 type Spoil = Box<dyn Fn(&mut Vec<(&'static str, Column)>)>;
@@ -321,6 +348,21 @@ fn what_is_wrong_with_files_is_told() {
             "an unknown category",
             Box::new(set("category", Column::Text(vec!["CLASS_0", "TRAM"]))),
         ),
+        (
+            "categories",
+            Box::new(set(
+                "category",
+                Column::Categories(vec![1, 0], vec![Some("TRAM"), Some("CLASS_0")]),
+            )),
+        ),
+        (
+            "a category without a name",
+            Box::new(set(
+                "category",
+                Column::Categories(vec![0, 1], vec![Some("CLASS_0"), None]),
+            )),
+        ),
+        ("rows without a type", Box::new(set("score", Column::Nothing(2)))),
         (
             "another sweep",
             Box::new(set("timestamp_ns", Column::Integers(vec![5, 6]))),

@@ -12,50 +12,10 @@ use guideway_eval::coco::files::Input;
 use guideway_eval::mot::files::{Kitti, MotChallenge};
 use guideway_eval::mot::scalabel::{Category, ScalabelTrackParams, evaluate_det, evaluate_track, read_frames};
 use guideway_eval::mot::{BoxSequence, ClassRules, MotCounts, MotParams, TrackParams, count_boxes, evaluate_boxes};
-use guideway_testkit::{data, json};
+use guideway_testkit::{Compared, cases, data, json};
 use serde_json::Value;
 
 const TOLERANCE: f64 = 1e-9;
-
-/// Numbers compared, and the largest difference.
-#[derive(Default)]
-struct Compared {
-    numbers: usize,
-    largest: f64,
-}
-
-impl Compared {
-    /// Every number of the expected value must be in the other, at the same place.
-    fn all(&mut self, at: &str, expected: &Value, got: &Value) {
-        match expected {
-            Value::Object(map) => {
-                for (key, expected) in map {
-                    self.all(&format!("{at}/{key}"), expected, &got[key]);
-                }
-            }
-            Value::Array(values) => {
-                assert_eq!(got.as_array().map(Vec::len), Some(values.len()), "{at}");
-                for (place, expected) in values.iter().enumerate() {
-                    self.all(&format!("{at}/{place}"), expected, &got[place]);
-                }
-            }
-            Value::Null => {
-                assert!(got.is_null(), "{at}: {got} where the reference has nothing");
-                self.numbers += 1;
-            }
-            expected => {
-                let expected = expected.as_f64().unwrap();
-                let Some(value) = got.as_f64() else {
-                    panic!("{at}: {got} where the reference has {expected}");
-                };
-                let off = (value - expected).abs() / expected.abs().max(1.0);
-                assert!(off <= TOLERANCE, "{at}: {value} where the reference has {expected}");
-                self.largest = self.largest.max(off);
-                self.numbers += 1;
-            }
-        }
-    }
-}
 
 fn read_case(case: &Path, config: &Value) -> Vec<BoxSequence> {
     let (gt, tracker) = (case.join("gt"), case.join("trackers/trk"));
@@ -83,9 +43,7 @@ fn check_report(name: &str, expected: &Value, sequences: &[BoxSequence], compare
     let rules = rules_of(&expected["trackeval_config"]);
     let report = evaluate_boxes(sequences, &rules, &TrackParams::default()).unwrap();
     let shown = serde_json::to_value(&report).unwrap();
-    let (wanted, got) = (expected["trackeval"].as_object().unwrap(), shown.as_object().unwrap());
-    assert_eq!(wanted.len(), got.len(), "{name}");
-    compared.all(name, &expected["trackeval"], &shown);
+    compared.all(name, &shown, &expected["trackeval"]);
 
     let Some(expected_mot) = expected.get("motmetrics") else {
         return;
@@ -102,35 +60,20 @@ fn check_report(name: &str, expected: &Value, sequences: &[BoxSequence], compare
     }
     let overall = MotCounts::sum(&counts).scores();
     shown.insert("OVERALL".to_owned(), serde_json::to_value(overall).unwrap());
-    compared.all(name, expected_mot, &shown.into());
+    compared.all(name, &shown.into(), expected_mot);
 }
 
 #[test]
 fn every_case_equals_trackeval_and_motmetrics() {
-    let Some(folder) = data("ref_mot/visible") else {
-        return;
-    };
-    let mut cases: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    cases.sort();
+    let Some(cases) = cases("ref_mot/visible") else { return };
     assert!(cases.len() >= 3);
-    let mut compared = Compared::default();
+    let mut compared = Compared::within(TOLERANCE);
     for case in &cases {
         let expected = json(&case.join("expected.json"));
         let sequences = read_case(case, &expected["trackeval_config"]);
         check_report(&case.display().to_string(), &expected, &sequences, &mut compared);
     }
-    println!(
-        "{} numbers, the largest difference is {:e}",
-        compared.numbers, compared.largest
-    );
-    assert!(
-        compared.numbers > 3000,
-        "only {} numbers were compared",
-        compared.numbers
-    );
+    compared.finish(3001);
 }
 
 #[test]
@@ -145,13 +88,13 @@ fn scalabel_equals_scalabel() {
         read_frames(Input { name, bytes: &bytes }).unwrap()
     };
     let labels = read("box_track/track_sample_anns.json");
-    let mut compared = Compared::default();
+    let mut compared = Compared::within(TOLERANCE);
 
     let params = ScalabelTrackParams::new(Category::bdd100k_track());
     let report = evaluate_track(&labels, &read("box_track/track_predictions.json"), &params, &Silent).unwrap();
     let shown = serde_json::to_value(&report).unwrap();
     for part in ["summary", "per_class"] {
-        compared.all(part, &expected["cases"]["box_track"][part], &shown[part]);
+        compared.all(part, &shown[part], &expected["cases"]["box_track"][part]);
     }
 
     let predictions = read("det/bbox_predictions.json");
@@ -159,15 +102,7 @@ fn scalabel_equals_scalabel() {
     let report = evaluate_det(&labels, &predictions, &categories, &CocoParams::default(), &Silent).unwrap();
     let shown = serde_json::to_value(&report).unwrap();
     for part in ["summary", "per_class"] {
-        compared.all(part, &expected["cases"]["det"][part], &shown[part]);
+        compared.all(part, &shown[part], &expected["cases"]["det"][part]);
     }
-    println!(
-        "{} numbers, the largest difference is {:e}",
-        compared.numbers, compared.largest
-    );
-    assert!(
-        compared.numbers > 250,
-        "only {} numbers were compared",
-        compared.numbers
-    );
+    compared.finish(251);
 }

@@ -9,7 +9,7 @@ use guideway_eval::EvalError;
 use guideway_eval::nuscenes::files::{evaluate, read_database, read_split, read_submission};
 use guideway_eval::nuscenes::{Matches, NuScenesParams, TpMetric, match_detections};
 use guideway_eval::objects3d::{Detections3d, Keep, Slice, Truth3d, bins};
-use guideway_testkit::{data, json};
+use guideway_testkit::{Compared, cases, json};
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -17,50 +17,7 @@ use serde_json::Value;
 
 const TOLERANCE: f64 = 1e-9;
 
-/// Numbers compared, and the largest deviation.
-#[derive(Default)]
-pub(crate) struct Tally {
-    pub(crate) numbers: usize,
-    pub(crate) worst: f64,
-}
-
-impl Tally {
-    pub(crate) fn number(&mut self, place: &str, got: Option<f64>, expected: Option<f64>) {
-        self.numbers += 1;
-        match (got, expected) {
-            (None, None) => {}
-            (Some(got), Some(expected)) => {
-                let deviation = (got - expected).abs();
-                assert!(deviation <= TOLERANCE, "{place}: {got}, the reference has {expected}");
-                self.worst = self.worst.max(deviation);
-            }
-            _ => panic!("{place}: {got:?}, the reference has {expected:?}"),
-        }
-    }
-
-    /// Every number below `expected` has its twin at the same place of `got`.
-    pub(crate) fn tree(&mut self, place: &str, got: &Value, expected: &Value) {
-        match expected {
-            Value::Object(members) => {
-                for (name, expected) in members {
-                    self.tree(&format!("{place}.{name}"), &got[name], expected);
-                }
-                assert_eq!(
-                    got.as_object().map(serde_json::Map::len),
-                    Some(members.len()),
-                    "{place}"
-                );
-            }
-            Value::Number(_) | Value::Null => {
-                assert!(got.is_number() || got.is_null(), "{place}: {got}");
-                self.number(place, got.as_f64(), expected.as_f64());
-            }
-            other => assert_eq!(got, other, "{place}"),
-        }
-    }
-}
-
-fn check_case(case: &Path, tally: &mut Tally) {
+fn check_case(case: &Path, compared: &mut Compared) {
     let expected = json(&case.join("expected.json"));
     let config: NuScenesParams = serde_json::from_value(expected["summary"]["cfg"].clone()).unwrap();
     let params = NuScenesParams::default();
@@ -86,41 +43,35 @@ fn check_case(case: &Path, tally: &mut Tally) {
     let got: Value = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
     let name = case.display().to_string();
     for part in ["before_filter", "after_filter"] {
-        tally.tree(&format!("{name}: {part}"), &got[part], &expected[part]);
+        compared.all(&format!("{name}: {part}"), &got[part], &expected[part]);
     }
     let mut summary = expected["summary"].clone();
     for other in ["cfg", "eval_time"] {
         summary.as_object_mut().unwrap().remove(other);
     }
-    tally.tree(&format!("{name}: summary"), &got["summary"], &summary);
+    compared.all(&format!("{name}: summary"), &got["summary"], &summary);
 
     for check in expected["box_velocity_check"].as_array().unwrap() {
         let token = check["token"].as_str().unwrap();
         let row = database.token.iter().position(|known| known == token).unwrap();
         for (axis, expected) in check["velocity"].as_array().unwrap().iter().enumerate() {
             let got = Some(database.velocity[row][axis]).filter(|v| !v.is_nan());
-            tally.number(&format!("{name}: velocity of {token}"), got, expected.as_f64());
+            compared.number(&format!("{name}: velocity of {token}"), got, expected.as_f64());
         }
     }
 }
 
 #[test]
 fn every_case_equals_nuscenes_devkit() {
-    let Some(folder) = data("ref_nuscenes_det/visible") else {
+    let Some(cases) = cases("ref_nuscenes_det/visible") else {
         return;
     };
-    let mut cases: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    cases.sort();
     assert!(cases.len() >= 3);
-    let mut tally = Tally::default();
+    let mut compared = Compared::within(TOLERANCE);
     for case in &cases {
-        check_case(case, &mut tally);
+        check_case(case, &mut compared);
     }
-    println!("{} numbers, the largest deviation is {:e}", tally.numbers, tally.worst);
-    assert!(tally.numbers > 500, "only {} numbers were compared", tally.numbers);
+    compared.finish(501);
 }
 
 /// Labels and noisy detections of them on a few frames, with ties, unknown velocities, missing attributes and empty boxes.

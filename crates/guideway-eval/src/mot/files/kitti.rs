@@ -7,7 +7,7 @@ use guideway_core::Reporter;
 use guideway_core::hint::closest;
 
 use super::text::{Row, quoted, rows};
-use super::{by_frame, read, read_tracks, reorder, warn, warn_of_empty, warn_of_others};
+use super::{MAX_FRAMES, by_frame, read, read_tracks, reorder, warn, warn_of_empty, warn_of_others};
 use crate::coco::files::Input;
 use crate::error::{EvalError, Side};
 use crate::mot::boxes::{BoxLabels, BoxSequence, BoxTracks};
@@ -143,8 +143,9 @@ impl Kitti {
         let mut out = Vec::new();
         for row in rows(input, &text).filter(|row| row.len() >= 4) {
             let frames = row.whole(3, "length")?;
-            let frames = u32::try_from(frames).ok();
-            let frames = frames.ok_or_else(|| row.error(3, "`length` is not a number of frames".to_owned()))?;
+            let frames = u32::try_from(frames).ok().filter(|frames| *frames <= MAX_FRAMES);
+            let frames =
+                frames.ok_or_else(|| row.error(3, format!("`length` is not a number of frames up to {MAX_FRAMES}")))?;
             out.push((row.text(0, "name")?.to_owned(), frames));
         }
         Ok(out)

@@ -31,6 +31,9 @@ use super::boxes::BoxSequence;
 use super::similarity::BoxFormat;
 use crate::error::{EvalError, Side};
 
+/// Most frames of a sequence, a week at 16 Hz. More is a mistake, and would be looked at one by one.
+const MAX_FRAMES: u32 = 10_000_000;
+
 fn read(path: &Path) -> Result<Vec<u8>, EvalError> {
     std::fs::read(path).map_err(|source| EvalError::Io {
         path: path.to_owned(),

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use guideway_core::Reporter;
 
-use super::text::{Row, rows};
-use super::{by_frame, entries, read, read_tracks, reorder, warn_of_empty, warn_of_others};
+use super::text::{Row, quoted, rows};
+use super::{MAX_FRAMES, by_frame, entries, read, read_tracks, reorder, warn_of_empty, warn_of_others};
 use crate::coco::files::Input;
 use crate::error::{EvalError, Side};
 use crate::mot::boxes::{BoxLabels, BoxSequence, BoxTracks};
@@ -113,13 +113,14 @@ impl MotChallenge {
             };
             if key.trim().eq_ignore_ascii_case("seqLength") {
                 let value = value.trim();
-                return value.parse().ok().ok_or_else(|| EvalError::Line {
+                let frames = value.parse().ok().filter(|frames| *frames <= MAX_FRAMES);
+                return frames.ok_or_else(|| EvalError::Line {
                     file: input.name.to_owned(),
                     line: at + 1,
                     column: 2,
                     problem: format!(
-                        "`seqLength` is `{}`, which is not a number of frames",
-                        value.escape_debug()
+                        "`seqLength` is {}, which is not a number of frames up to {MAX_FRAMES}",
+                        quoted(value)
                     ),
                     next: LENGTH,
                 });

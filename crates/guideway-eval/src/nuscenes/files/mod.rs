@@ -29,8 +29,8 @@ mod stream;
 mod submission;
 mod tables;
 
-pub use submission::{Submission, read_submission};
-pub use tables::{Database, NuScenesTruth, read_database, read_split};
+pub use submission::{Submission, read_submission, submission_from};
+pub use tables::{Database, NuScenesTruth, database_from, read_database, read_split};
 
 use super::accumulate::NuScenesReport;
 use super::matching::{Matches, in_racks, match_detections};

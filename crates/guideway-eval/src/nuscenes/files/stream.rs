@@ -18,12 +18,15 @@ const BLOCK: usize = 1 << 20;
 /// Bytes of records that are parsed together, in parallel.
 const BATCH: usize = 4 << 20;
 
+/// And no more records than this: parsed, a record takes far more than the two bytes that it may have in a broken file.
+const RECORDS: usize = 1 << 15;
+
 /// What makes the bytes of a member of an object into a value, given its key and where its value begins.
 type Parse<'a, T> = &'a (dyn Fn(&str, u64, &[u8]) -> Result<T, EvalError> + Sync);
 
 /// A file of JSON with the place that has been read up to.
-pub(super) struct Stream {
-    reader: Box<dyn Read>,
+pub(super) struct Stream<R> {
+    reader: R,
     file: String,
     format: &'static str,
     block: Vec<u8>,
@@ -58,16 +61,20 @@ impl At<'_> {
     }
 }
 
-impl Stream {
-    /// Opens a file; `format` says in errors what it should be.
-    pub(super) fn open(path: &Path, format: &'static str) -> Result<Self, EvalError> {
-        let reader = File::open(path).map_err(|source| EvalError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+/// Opens a file.
+pub(super) fn open(path: &Path) -> Result<File, EvalError> {
+    File::open(path).map_err(|source| EvalError::Io {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+impl<R: Read> Stream<R> {
+    /// Begins to read; errors speak of `file`, and `format` says in them what it should be.
+    pub(super) fn new(reader: R, file: String, format: &'static str) -> Result<Self, EvalError> {
         let mut stream = Self {
-            reader: Box::new(reader),
-            file: path.display().to_string(),
+            reader,
+            file,
             format,
             block: vec![0; BLOCK],
             at: 0,
@@ -80,10 +87,6 @@ impl Stream {
             }
         }
         Ok(stream)
-    }
-
-    pub(super) fn file(&self) -> &str {
-        &self.file
     }
 
     pub(super) fn error(&self, what: &str, offset: u64) -> EvalError {
@@ -241,7 +244,7 @@ impl Stream {
         while more {
             bytes.clear();
             spans.clear();
-            while more && bytes.len() < BATCH {
+            while more && bytes.len() < BATCH && spans.len() < RECORDS {
                 self.next_token()?;
                 let (offset, start) = (self.offset(), bytes.len());
                 self.value(&mut bytes)?;
@@ -295,7 +298,7 @@ impl Stream {
         while more {
             bytes.clear();
             spans.clear();
-            while more && bytes.len() < BATCH {
+            while more && bytes.len() < BATCH && spans.len() < RECORDS {
                 let key = self.key()?;
                 self.next_token()?;
                 let (offset, start) = (self.offset(), bytes.len());

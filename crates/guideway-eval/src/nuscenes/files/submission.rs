@@ -1,11 +1,12 @@
 //! A submission: boxes by frame.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::Path;
 
 use guideway_core::{Cuboid, Reporter, Se3};
 
-use super::stream::{At, Stream, bad_record, elements, parse};
+use super::stream::{At, Stream, bad_record, elements, open, parse};
 use super::tables::NuScenesTruth;
 use crate::error::EvalError;
 use crate::nuscenes::params::NuScenesParams;
@@ -60,10 +61,24 @@ pub fn read_submission(
     params: &NuScenesParams,
     reporter: &dyn Reporter,
 ) -> Result<Submission, EvalError> {
+    submission_from(open(path)?, &path.display().to_string(), truth, params, reporter)
+}
+
+/// Reads a submission like [`read_submission`], from anywhere; errors and warnings speak of it as `name`.
+///
+/// # Errors
+/// Those of [`read_submission`].
+pub fn submission_from(
+    reader: impl Read,
+    name: &str,
+    truth: &NuScenesTruth,
+    params: &NuScenesParams,
+    reporter: &dyn Reporter,
+) -> Result<Submission, EvalError> {
     params.validate()?;
     let frames: HashMap<&str, u32> = truth.sample_tokens.iter().map(String::as_str).zip(0..).collect();
-    let mut stream = Stream::open(path, FORMAT)?;
-    let file = stream.file().to_owned();
+    let file = name.to_owned();
+    let mut stream = Stream::new(reader, file.clone(), FORMAT)?;
     let mut warnings = Warnings::new(&file);
     let mut read = Reading {
         frames: &frames,
@@ -87,8 +102,7 @@ pub fn read_submission(
             return Err(stream.error("there are two `results`", 0));
         }
         results = true;
-        let name = file.clone();
-        let parse = |token: &str, offset: u64, bytes: &[u8]| boxes_of(token, offset, bytes, &name);
+        let parse = |token: &str, offset: u64, bytes: &[u8]| boxes_of(token, offset, bytes, name);
         stream.members(
             "an object of boxes by sample token in `results`",
             &parse,
@@ -146,7 +160,8 @@ fn boxes_of(token: &str, offset: u64, bytes: &[u8], file: &str) -> Result<Vec<(u
             format: FORMAT,
         });
     };
-    let mut records = Vec::with_capacity(spans.len());
+    // grows with what can be parsed: a broken file may have an element for every two bytes
+    let mut records = Vec::new();
     for (index, span) in spans.into_iter().enumerate() {
         let start = span.start;
         let record = parse(&bytes[span]).map_err(|source| bad_record(at(index, start), source))?;

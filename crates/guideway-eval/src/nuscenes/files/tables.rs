@@ -1,13 +1,15 @@
 //! The tables of a data base.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use guideway_core::{Cuboid, DVec3, Reporter};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::stream::{At, Stream};
+use super::stream::{At, Stream, open};
 use super::submission::cuboid;
 use crate::error::EvalError;
 use crate::nuscenes::matching::Racks;
@@ -161,7 +163,7 @@ struct AnnotationRecord {
 /// # Errors
 /// When the file cannot be read or has no such split.
 pub fn read_split(path: &Path, split: &str) -> Result<Vec<String>, EvalError> {
-    let mut stream = Stream::open(path, SPLITS)?;
+    let mut stream = Stream::new(open(path)?, path.display().to_string(), SPLITS)?;
     let mut found = None;
     let mut known = Vec::new();
     let mut skipped = Vec::new();
@@ -198,8 +200,28 @@ pub fn read_database(
     params: &NuScenesParams,
     reporter: &dyn Reporter,
 ) -> Result<Database, EvalError> {
+    let open = |table: &str| File::open(folder.join(format!("{table}.json")));
+    database_from(open, folder, scenes, params, reporter)
+}
+
+/// Reads the tables of a data base like [`read_database`], from anywhere: `open` gives the text of a table by its name, which is `sample` for
+/// the frames. Errors and warnings speak of files in `folder`.
+///
+/// # Errors
+/// Those of [`read_database`].
+pub fn database_from<R: Read>(
+    open: impl Fn(&str) -> io::Result<R>,
+    folder: &Path,
+    scenes: Option<&[String]>,
+    params: &NuScenesParams,
+    reporter: &dyn Reporter,
+) -> Result<Database, EvalError> {
     let task = reporter.begin("Reading tables", None, "records");
-    let mut reader = Reader { folder, rows: 0 };
+    let mut reader = Reader {
+        open: &open,
+        folder,
+        rows: 0,
+    };
     let chosen = chosen_scenes(&mut reader, scenes)?;
     let mut database = Database {
         sample_tokens: Vec::new(),
@@ -247,7 +269,10 @@ pub fn read_database(
 }
 
 /// Every scene, and whether it is evaluated.
-fn chosen_scenes(reader: &mut Reader<'_>, scenes: Option<&[String]>) -> Result<HashMap<Token, bool>, EvalError> {
+fn chosen_scenes<R: Read>(
+    reader: &mut Reader<'_, R>,
+    scenes: Option<&[String]>,
+) -> Result<HashMap<Token, bool>, EvalError> {
     let mut chosen = HashMap::new();
     let mut known: Vec<String> = Vec::new();
     reader.table("scene", |_, record: NameRecord| {
@@ -267,8 +292,8 @@ fn chosen_scenes(reader: &mut Reader<'_>, scenes: Option<&[String]>) -> Result<H
 }
 
 /// Where the ego vehicle was at the key frame of a sensor, for every frame.
-fn ego_positions(
-    reader: &mut Reader<'_>,
+fn ego_positions<R: Read>(
+    reader: &mut Reader<'_, R>,
     samples: &HashMap<Token, Option<u32>>,
     tokens: &[String],
     channel: &str,
@@ -334,8 +359,8 @@ fn ego_positions(
         .collect()
 }
 
-fn read_annotations(
-    reader: &mut Reader<'_>,
+fn read_annotations<R: Read>(
+    reader: &mut Reader<'_, R>,
     samples: &HashMap<Token, Option<u32>>,
     times: &[f64],
     params: &NuScenesParams,
@@ -513,18 +538,24 @@ impl Database {
 }
 
 /// A folder of tables.
-struct Reader<'a> {
+struct Reader<'a, R> {
+    open: &'a dyn Fn(&str) -> io::Result<R>,
     folder: &'a Path,
     rows: u64,
 }
 
-impl Reader<'_> {
+impl<R: Read> Reader<'_, R> {
     fn table<T: DeserializeOwned + Send>(
         &mut self,
         name: &str,
         mut f: impl FnMut(At<'_>, T) -> Result<(), EvalError>,
     ) -> Result<(), EvalError> {
-        let mut stream = Stream::open(&self.folder.join(format!("{name}.json")), FORMAT)?;
+        let path = self.folder.join(format!("{name}.json"));
+        let opened = (self.open)(name).map_err(|source| EvalError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        let mut stream = Stream::new(opened, path.display().to_string(), FORMAT)?;
         let rows = &mut self.rows;
         stream.array(name, |at, record| {
             *rows += 1;

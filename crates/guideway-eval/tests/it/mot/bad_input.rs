@@ -106,6 +106,10 @@ fn lines_of_files() {
             show(MotChallenge::read_length(input("seqLength=-3\n"))),
         ),
         (
+            "seqinfo with more frames than can be",
+            show(MotChallenge::read_length(input("seqLength=4294967295\n"))),
+        ),
+        (
             "kitti, good",
             kitti("0 -1 DontCare -1 -1 -10 0 0 5 5 -1 -1 -1 -1 -1 -1 -1\n0 3 car 0 0 0 0 0 5 5\n"),
         ),
