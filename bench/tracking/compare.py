@@ -1,7 +1,7 @@
 """guideway beside TrackEval: compare.py GUIDEWAY FOLDER, where generate.py has made what run.sh lists.
 
-Both evaluate the sets of the benchmarks' sizes; guideway alone those that have more or longer sequences, for its memory. Prints times, memory
-and the largest difference of all numbers; exits with 1 if they differ or a bar is missed.
+Both evaluate the sets of the benchmarks' sizes; guideway alone those that have more or longer sequences, for its memory. Prints times,
+memory and the largest difference of all numbers; exits with 1 if they differ or a bar is missed.
 """
 
 import pathlib
@@ -11,7 +11,7 @@ here = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent))
 from measure import best, differences, faster, line, measure, speedup  # noqa: E402
 
-SAME, FASTER = 1e-6, 20
+SAME, FASTER, MORE = 1e-6, 20, 1.5
 
 
 def command(guideway, folder):
@@ -51,17 +51,32 @@ def beside(layout, guideway, folder):
     return failed
 
 
+def memory(guideway, data):
+    """Prints what memory grows with, and returns what is wrong with it: more sequences should not need more."""
+    print("memory of guideway:")
+    failed, first = [], None
+    for folder in ("mot17", "sequences-4", "sequences-16", "length-4", "length-16"):
+        if not (data / folder).is_dir():
+            continue
+        result, times = measure(command(guideway, data / folder))
+        boxes = sum(totals(result))
+        print(line(f"{folder}: {boxes / 1e6:.2f} M boxes", times))
+        peak = times["peak_mib"]
+        if first is None:
+            first = (boxes, peak)
+            continue
+        print(f"    {(peak - first[1]) * 2**20 / (boxes - first[0]):.0f} bytes for each box more")
+        if folder.startswith("sequences") and peak > MORE * first[1]:
+            failed.append(f"memory: {first[1]:.0f} MiB for 7 sequences, {peak:.0f} MiB for {len(result) - 1} like them")
+    return failed
+
+
 def main():
     guideway, data = sys.argv[1], pathlib.Path(sys.argv[2])
     failed = []
     for layout in ("mot17", "kitti"):
         failed += beside(layout, guideway, data / layout)
-    print("memory of guideway:")
-    for name, folder in (("", "mot17"), *((f"{what} × {times}", f"{what}-{times}") for what in ("sequences", "length") for times in (4, 16))):
-        if (data / folder).is_dir():
-            result, times = measure(command(guideway, data / folder))
-            labels, predictions = totals(result)
-            print(line(f"{name or 'as above'}: {(labels + predictions) / 1e6:.2f} M boxes", times))
+    failed += memory(guideway, data)
     for problem in failed:
         print(f"FAILED: {problem}")
     sys.exit(1 if failed else 0)
