@@ -1,0 +1,34 @@
+//! Metrics without labels.
+pub mod checker;
+mod error;
+mod frame_rules;
+pub mod input;
+mod motion;
+pub mod object;
+pub mod outcome;
+pub mod params;
+mod place;
+pub mod priors;
+pub mod rank;
+mod report;
+pub mod rule;
+pub mod rules;
+mod seen;
+mod stream;
+pub mod ticket;
+mod time_rules;
+pub mod violation;
+
+pub use checker::{Checker, Found};
+pub use error::AssertError;
+pub use guideway_core::{BBox, Cuboid, DVec3, Se3};
+pub use input::{Axes, Frame, Observation, View};
+pub use object::{Feature, Object};
+pub use outcome::{NotChecked, Outcome};
+pub use params::RuleSet;
+pub use priors::{Priors, Sample};
+pub use rank::{Cause, Reason, Suspect, rank};
+pub use rule::{Rule, Scope, Severity, Subject};
+pub use rules::{ClassLimits, Rules};
+pub use ticket::{Closing, Merged, Occurrence, Run, State, Ticket, Tickets};
+pub use violation::Violation;
