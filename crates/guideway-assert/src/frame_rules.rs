@@ -53,7 +53,7 @@ impl Desk<'_> {
             } else {
                 return None;
             };
-            Some((how, Measured { value, limit }, [least, most]))
+            Some((how, Measured::by(value, limit), [least, most]))
         })
         .max_by(|a, b| {
             let off = |m: Measured| (m.value / m.limit).ln().abs();
@@ -97,7 +97,7 @@ impl Desk<'_> {
                         Rule::Aspect,
                         (seen, track),
                         self.at(seen),
-                        Measured { value, limit },
+                        Measured::by(value, limit),
                         message,
                     );
                 }
@@ -134,17 +134,11 @@ impl Desk<'_> {
         let name = &seen.sight.kind.name;
         if above < -below_m {
             let message = format!("{name}: {:.2} m in the ground, allowed is {below_m:.2} m", -above);
-            let measured = Measured {
-                value: above,
-                limit: -below_m,
-            };
+            let measured = Measured::by(above, -below_m);
             self.report(Rule::Ground, (seen, track), self.at(seen), measured, message);
         } else if above > above_m {
             let message = format!("{name}: {above:.2} m above the ground, allowed is {above_m:.2} m");
-            let measured = Measured {
-                value: above,
-                limit: above_m,
-            };
+            let measured = Measured::by(above, above_m);
             self.report(Rule::Ground, (seen, track), self.at(seen), measured, message);
         }
     }
@@ -159,7 +153,7 @@ impl Desk<'_> {
                 self.outcome.check(Rule::Solid);
                 if inside {
                     let message = format!("{}: inside a wall or another solid thing", seen.sight.kind.name);
-                    let measured = Measured { value: 1.0, limit: 1.0 };
+                    let measured = Measured::yes_or_no(1.0, 0.0);
                     self.report(Rule::Solid, (seen, track), self.at(seen), measured, message);
                 }
             }
@@ -202,10 +196,7 @@ impl Desk<'_> {
                 "{}: {points} lidar points at {range:.1} m, in plain view",
                 seen.sight.kind.name
             );
-            let measured = Measured {
-                value: f64::from(points),
-                limit: f64::from(p.max_points + 1),
-            };
+            let measured = Measured::yes_or_no(f64::from(points), f64::from(p.max_points + 1));
             self.report(Rule::Lidar, (seen, track), self.at(seen), measured, message);
         }
     }
@@ -254,7 +245,7 @@ impl Desk<'_> {
                 );
                 let at = self.at(later);
                 if let Some(track) = tracks.get_mut(&later.key) {
-                    self.report(Rule::Duplicate, (later, track), at, Measured { value, limit }, message);
+                    self.report(Rule::Duplicate, (later, track), at, Measured::by(value, limit), message);
                 }
             }
         }

@@ -20,18 +20,32 @@ pub(crate) struct Desk<'a> {
     pub(crate) out: &'a mut Vec<Violation>,
 }
 
-/// What was measured, and what would have been allowed.
+/// What was measured, what would have been allowed, and how far apart they are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
     pub(crate) value: f64,
     pub(crate) limit: f64,
+    strength: f64,
 }
 
 impl Measured {
-    /// Of the two the larger by the smaller, at most a million: zero limits have no ratio.
-    fn strength(self) -> f64 {
-        let (a, b) = (self.value.abs().max(1e-3), self.limit.abs().max(1e-3));
-        (a / b).max(b / a).min(1e6)
+    /// By their ratio, at most a million: limits of zero have none.
+    pub(crate) fn by(value: f64, limit: f64) -> Self {
+        let (a, b) = (value.abs().max(1e-3), limit.abs().max(1e-3));
+        Self {
+            value,
+            limit,
+            strength: (a / b).max(b / a).min(1e6),
+        }
+    }
+
+    /// What is so or not so, and never more so.
+    pub(crate) fn yes_or_no(value: f64, limit: f64) -> Self {
+        Self {
+            value,
+            limit,
+            strength: 1.0,
+        }
     }
 }
 
@@ -77,7 +91,7 @@ impl Desk<'_> {
             bbox: at.bbox,
             value: measured.value,
             limit: measured.limit,
-            strength: measured.strength(),
+            strength: measured.strength,
             message,
         };
         let pending = track.pending.entry(rule).or_default();

@@ -45,10 +45,6 @@ impl Blank for BTreeMap<String, ClassLimits> {
 /// A file of rules as it stands: it says whether the text is one.
 #[derive(Deserialize)]
 #[serde(default = "blank", deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "read for the errors alone; the values are taken from the tables, one laid over the other"
-)]
 struct File {
     rules: RuleSet,
     labels: RuleSet,

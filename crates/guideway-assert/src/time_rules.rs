@@ -69,10 +69,7 @@ impl Desk<'_> {
             .filter_map(|flip| flip.at.take().map(|at| (at, flip.message.clone())))
             .collect();
         for (at, message) in due {
-            let measured = Measured {
-                value: count as f64,
-                limit: f64::from(min_flips),
-            };
+            let measured = Measured::by(count as f64, f64::from(min_flips));
             let message = format!("{message}, one of {count} changes within {window_s} s");
             self.report(Rule::ClassFlip, (seen, track), at, measured, message);
         }
@@ -155,10 +152,7 @@ impl Desk<'_> {
         for at in due {
             let (measured, message) = if count >= p.min_gaps as usize {
                 (
-                    Measured {
-                        value: count as f64,
-                        limit: f64::from(p.min_gaps),
-                    },
+                    Measured::by(count as f64, f64::from(p.min_gaps)),
                     format!(
                         "{name}: not seen here, one of {count} holes within {} s, in plain view",
                         p.window_s
@@ -166,10 +160,7 @@ impl Desk<'_> {
                 )
             } else {
                 (
-                    Measured {
-                        value: frames as f64,
-                        limit: f64::from(p.long_gap_frames),
-                    },
+                    Measured::by(frames as f64, f64::from(p.long_gap_frames)),
                     format!("{name}: not seen in {frames} frames in between, in plain view"),
                 )
             };
@@ -238,7 +229,7 @@ impl Desk<'_> {
                 Rule::Teleport,
                 (seen, track),
                 self.at(seen),
-                Measured { value, limit },
+                Measured::by(value, limit),
                 message,
             );
         }
@@ -289,7 +280,7 @@ impl Desk<'_> {
                 Rule::SizeJump,
                 (seen, track),
                 self.at(seen),
-                Measured { value, limit },
+                Measured::by(value, limit),
                 message,
             );
         }
@@ -316,7 +307,7 @@ impl Desk<'_> {
                 Rule::Heading,
                 (seen, track),
                 self.at(seen),
-                Measured { value, limit },
+                Measured::by(value, limit),
                 message,
             );
         }
@@ -345,7 +336,7 @@ impl Desk<'_> {
                             Rule::Speed,
                             (seen, track),
                             self.at(seen),
-                            Measured { value, limit },
+                            Measured::by(value, limit),
                             message,
                         );
                     }
@@ -387,7 +378,7 @@ impl Desk<'_> {
                                     sight.kind.name
                                 );
                                 let at = self.at(seen);
-                                self.report(Rule::Heading, (seen, track), at, Measured { value, limit }, message);
+                                self.report(Rule::Heading, (seen, track), at, Measured::by(value, limit), message);
                             }
                         }
                         return;
@@ -454,7 +445,7 @@ impl Desk<'_> {
                 Rule::Prior,
                 (seen, track),
                 self.at(seen),
-                Measured { value, limit },
+                Measured::by(value, limit),
                 message,
             );
         }
@@ -520,14 +511,8 @@ impl Desk<'_> {
             ),
         };
         let measured = match (place.range, place.bbox) {
-            (Some(value), _) => Measured {
-                value,
-                limit: self.set.appearance.within_m,
-            },
-            (None, bbox) => Measured {
-                value: bbox.map_or(0.0, BBox::height),
-                limit: self.set.appearance.min_px,
-            },
+            (Some(value), _) => Measured::by(value, self.set.appearance.within_m),
+            (None, bbox) => Measured::by(bbox.map_or(0.0, BBox::height), self.set.appearance.min_px),
         };
         self.report(Rule::Appearance, (seen, track), self.at(seen), measured, message);
         if track.tally.frames >= u64::from(enough) {
