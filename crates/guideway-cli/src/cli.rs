@@ -1,5 +1,6 @@
 //! The command line's types. What a command does is in `commands/<noun>.rs`; what it means is in the facade.
 
+pub(crate) mod assertions;
 pub(crate) mod bug;
 pub(crate) mod event;
 pub(crate) mod label;
@@ -123,6 +124,12 @@ pub(crate) enum Command {
     /// Look at the mistakes of an evaluation over time
     #[command(subcommand)]
     Event(event::EventCommand),
+    /// Check predictions and labels by what needs no truth
+    #[command(subcommand)]
+    Assert(assertions::AssertCommand),
+    /// Work through what assertions found wrong
+    #[command(subcommand)]
+    Ticket(assertions::TicketCommand),
     /// Find what a set of events has in common
     Slices(SlicesArgs),
     /// Show where something came from and what was made of it

@@ -487,7 +487,7 @@ impl Workspace {
     }
 
     /// A query for the frames of a pool, which is a query or a dataset.
-    fn pool(&self, from: &str) -> Result<String, Error> {
+    pub(crate) fn pool(&self, from: &str) -> Result<String, Error> {
         if is_query(from) {
             return Ok(self.frame_query(from)?.0.to_owned());
         }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use guideway_assert::AssertError;
 use guideway_core::hint::for_io;
 use guideway_core::{Hint, exit};
 use guideway_eval::EvalError;
@@ -165,6 +166,17 @@ pub enum ErrorKind {
         /// What is wrong with it.
         source: TrainError,
     },
+    /// Assertions or tickets that cannot be.
+    #[error(transparent)]
+    Assert(#[from] AssertError),
+    /// A file of assertions is wrong.
+    #[error("{source}\n  in {}", path.display())]
+    RulesFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: AssertError,
+    },
     /// A gate's file is wrong.
     #[error("{message}\n  in {}", path.display())]
     GateFile {
@@ -259,6 +271,7 @@ from!(
     guideway_schema::SourceError,
     StoreError,
     TrainError,
+    AssertError,
     EvalError,
     MineError,
     LabelError,
@@ -352,6 +365,7 @@ impl Error {
             | ErrorKind::Store(StoreError::BadName { .. })
             | ErrorKind::Mine(MineError::Parameter { .. })
             | ErrorKind::GateFile { .. }
+            | ErrorKind::RulesFile { .. }
             | ErrorKind::LoopFile { .. }
             | ErrorKind::Eval(EvalError::Parameter { .. }) => exit::USAGE,
             ErrorKind::NothingSelected { .. } => exit::NOTHING_SELECTED,
@@ -394,6 +408,7 @@ impl Hint for Error {
             ErrorKind::Train(err) => err.hint(),
             ErrorKind::DetectorFile { source, .. } => source.hint(),
             ErrorKind::GateFile { hint, .. } => Some(hint.clone()),
+            ErrorKind::Assert(err) | ErrorKind::RulesFile { source: err, .. } => err.hint(),
             ErrorKind::LoopFile { hint, .. } => hint.clone().or_else(|| {
                 Some("`guideway docs schema loop` and `guideway docs schema experiment` list every key".to_owned())
             }),

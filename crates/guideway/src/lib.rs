@@ -34,6 +34,7 @@
 //! Calls block. Each writes at most one transaction at a time: a process killed in between leaves a whole workspace, and
 //! doing the same again goes on where it was.
 
+pub mod assertions;
 mod atomic;
 mod bug;
 mod clock;
@@ -67,6 +68,7 @@ mod train;
 mod workspace;
 mod world;
 
+pub use assertions::{AssertOptions, AssertReport, RuleCount};
 pub use atomic::{check_out, write_atomic};
 pub use bug::{Bug, BugCheck, BugEntry, BugOptions, BugState};
 pub use config::{ConfigFile, ENV_VARS, EnvVar, NEW_PROJECT_FILE, PROJECT_FILE, Setting, Settings};

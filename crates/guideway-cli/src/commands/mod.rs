@@ -2,6 +2,7 @@
 //!
 //! [`Report`]: crate::output::Report
 
+mod assertions;
 mod bug;
 mod data;
 mod dataset;
@@ -43,6 +44,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Loop(command) => rounds::run(context, &command),
         Command::Experiment(command) => rounds::experiment(context, &command),
         Command::Eval(command) => eval::run(context, &command),
+        Command::Assert(command) => assertions::assert(context, &command),
+        Command::Ticket(command) => assertions::ticket(context, &command),
         Command::Event(command) => event::run(context, &command),
         Command::Trace(args) => lineage::trace(context, &args),
         Command::Tables(args) => workspace::tables(context, &args),

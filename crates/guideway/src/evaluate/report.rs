@@ -341,8 +341,11 @@ fn curves(page: &mut Page, case: &Case, numbers: &Numbers<'_>) -> Result<(), Err
     )?;
     let matrix = case.confusion_plot(&title, &mixed);
     page.svg("confusion.svg", &matrix.title, matrix.to_svg()?);
+    page.heading("Are scores probabilities?");
+    if numbers.calibration.is_none() {
+        page.text("There are no detections to say so.");
+    }
     if let Some(calibration) = &numbers.calibration {
-        page.heading("Are scores probabilities?");
         page.text(format!(
             "Expected calibration error {:.4}, the largest gap {:.4}, over {} detections in {BINS} bins; right is what overlaps a label of its class by at least {IOU}.",
             calibration.ece, calibration.largest, calibration.detections

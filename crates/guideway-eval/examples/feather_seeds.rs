@@ -55,7 +55,7 @@ fn write(
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = std::env::args().nth(1).ok_or("usage: fuzz_seeds FOLDER")?;
+    let root = std::env::args().nth(1).ok_or("usage: feather_seeds FOLDER")?;
     let folder = Path::new(&root).join("av2_feather");
     std::fs::create_dir_all(&folder)?;
     let plain = columns();

@@ -1,0 +1,196 @@
+//! `assert` and `ticket`.
+
+use guideway::assertions::{Rules, Ticket};
+use guideway::{AssertOptions, AssertReport, Error};
+use serde_json::json;
+
+use super::log::short;
+use crate::cli::assertions::{AssertCommand, AssertRunArgs, TicketCommand};
+use crate::context::{Context, Outcome};
+use crate::output::{Grid, Report, count, plural};
+
+pub(crate) fn assert(context: &Context, command: &AssertCommand) -> Result<Outcome, Error> {
+    match command {
+        AssertCommand::Run(args) => run(context, args),
+        AssertCommand::Ls(args) if args.print_rules => {
+            context.print(&Report::new(&Rules::default_toml()).text(Rules::default_toml().trim_end()))?;
+            Ok(Outcome::Done)
+        }
+        AssertCommand::Ls(_) => ls(context),
+    }
+}
+
+fn run(context: &Context, args: &AssertRunArgs) -> Result<Outcome, Error> {
+    let options = AssertOptions {
+        on: args.on.clone(),
+        model: args.model.clone(),
+        rules: args.rules.clone(),
+        suspects: args.suspects,
+        device: args.device.clone(),
+    };
+    let report = context
+        .interruptible_workspace()?
+        .assert_run(&options, &context.console)?;
+    context.print(&describe(&report))?;
+    Ok(context.outcome())
+}
+
+fn describe(report: &AssertReport) -> Report {
+    let mut rules = Grid::new(&["assertion", "checked", "violations", "not checked", "because"]);
+    for rule in &report.rules {
+        let why = rule
+            .reasons
+            .iter()
+            .max_by_key(|(_, count)| **count)
+            .map(|(why, _)| *why);
+        rules.push(vec![
+            json!(rule.rule),
+            json!(rule.checked),
+            json!(rule.violations),
+            json!(rule.not_checked),
+            json!(why),
+        ]);
+    }
+    let mut suspects =
+        Grid::new(&["suspect", "class", "recording", "frames", "score", "because"]).decimals(&["score"], 2);
+    for suspect in &report.suspects {
+        suspects.push(vec![
+            json!(suspect.object),
+            json!(suspect.class),
+            json!(short(&suspect.recording)),
+            json!(suspect.frames),
+            json!(suspect.score),
+            json!(suspect.reasons.first().map(|reason| &reason.message)),
+        ]);
+    }
+    let mut text = format!(
+        "{}: {} opened, {} opened again, {} with more evidence",
+        report.source,
+        plural(report.opened.len() as u64, "ticket"),
+        report.reopened.len(),
+        report.grown.len()
+    );
+    if report.without_stamp > 0 {
+        text.push_str("; ");
+        text.push_str(&count(report.without_stamp));
+        text.push_str(" frames without a stamp were left out");
+    }
+    let mut out = Report::new(report)
+        .pairs([
+            ("run", report.run_id.clone()),
+            ("recordings", count(report.recordings)),
+            ("frames", count(report.frames)),
+            ("boxes", count(report.observations)),
+            ("hours", format!("{:.3}", report.hours)),
+        ])
+        .grid(rules.clone());
+    if !suspects.is_empty() {
+        out = out.grid(suspects);
+    }
+    out.text(text).rows(rules)
+}
+
+fn ls(context: &Context) -> Result<Outcome, Error> {
+    let tickets = context.workspace()?.tickets()?;
+    let mut grid = Grid::new(&["assertion", "open tickets", "closed"]);
+    for rule in guideway::assertions::RULES {
+        let of_rule = || tickets.iter().filter(|ticket| ticket.rule == *rule);
+        let open = of_rule().filter(|ticket| ticket.is_open()).count();
+        grid.push(vec![json!(rule.name()), json!(open), json!(of_rule().count() - open)]);
+    }
+    let rows = grid.clone();
+    context.print(&Report::of_rows(rows, "no assertions"))?;
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn ticket(context: &Context, command: &TicketCommand) -> Result<Outcome, Error> {
+    match command {
+        TicketCommand::Ls { all, rule } => list(context, *all, rule.as_deref()),
+        TicketCommand::Show { ticket } => {
+            let ticket = context.workspace()?.ticket(ticket)?;
+            context.print(&show(&ticket))?;
+            Ok(Outcome::Done)
+        }
+        TicketCommand::Close { ticket, reason } => {
+            let ticket = context.workspace()?.ticket_close(ticket, reason)?;
+            context.print(&show(&ticket))?;
+            Ok(context.outcome())
+        }
+    }
+}
+
+fn list(context: &Context, all: bool, rule: Option<&str>) -> Result<Outcome, Error> {
+    let mut tickets = context.workspace()?.tickets()?;
+    tickets.retain(|ticket| (all || ticket.is_open()) && rule.is_none_or(|rule| ticket.rule.name() == rule));
+    tickets.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then(b.frames().cmp(&a.frames()))
+            .then(a.id.cmp(&b.id))
+    });
+    let mut grid = Grid::new(&[
+        "ticket",
+        "state",
+        "severity",
+        "assertion",
+        "what",
+        "source",
+        "frames",
+        "owner",
+    ]);
+    for ticket in &tickets {
+        grid.push(vec![
+            json!(short(&ticket.id)),
+            json!(ticket.state.name()),
+            json!(ticket.severity.name()),
+            json!(ticket.rule.name()),
+            json!(ticket.title()),
+            json!(ticket.source),
+            json!(ticket.frames()),
+            json!(ticket.owner),
+        ]);
+    }
+    let mut report = Report::new(&tickets).rows(grid.clone());
+    report = if grid.is_empty() {
+        report.text("No tickets. `guideway assert run` opens them.")
+    } else {
+        report.grid(grid)
+    };
+    context.print(&report)?;
+    Ok(if tickets.is_empty() {
+        Outcome::NothingSelected
+    } else {
+        Outcome::Done
+    })
+}
+
+fn show(ticket: &Ticket) -> Report {
+    let mut evidence = Grid::new(&["recording", "sensor", "ns", "frame", "what"]);
+    for violation in &ticket.evidence {
+        evidence.push(vec![
+            json!(short(&violation.recording)),
+            json!(violation.sensor),
+            json!(violation.stamp_ns),
+            json!(violation.frame_id.as_deref().map(short)),
+            json!(violation.message),
+        ]);
+    }
+    let mut pairs = vec![
+        ("ticket", ticket.id.clone()),
+        ("state", ticket.state.name().to_owned()),
+        ("severity", ticket.severity.name().to_owned()),
+        ("assertion", ticket.rule.name().to_owned()),
+        ("what", ticket.title().to_owned()),
+        ("source", ticket.source.clone()),
+        ("class", ticket.class.clone()),
+        ("frames", count(ticket.frames())),
+        ("runs", ticket.runs.len().to_string()),
+    ];
+    if !ticket.owner.is_empty() {
+        pairs.push(("owner", ticket.owner.clone()));
+    }
+    if let Some(closing) = &ticket.closing {
+        pairs.push(("closed by", format!("{}: {}", closing.by, closing.reason)));
+    }
+    Report::new(ticket).pairs(pairs).grid(evidence.clone()).rows(evidence)
+}
