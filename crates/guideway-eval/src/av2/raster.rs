@@ -155,7 +155,7 @@ impl Runs {
                 grown.extend(runs.map(|run| (run.start() - dx).max(0)..=(run.end() + dx).min(self.width - 1)));
             }
             tidy(&mut grown);
-            grown.to_vec()
+            grown.clone()
         };
         Self {
             width: self.width,

@@ -218,7 +218,7 @@ fn read_truth_as<S: Shape>(
         |id| {
             warnings.add(
                 "duplicate-image",
-                &format!("image id {id} is listed more than once, the last counts"),
+                format!("image id {id} is listed more than once, the last counts"),
             );
         },
     );
@@ -228,7 +228,7 @@ fn read_truth_as<S: Shape>(
         |id| {
             warnings.add(
                 "duplicate-category",
-                &format!("category id {id} is listed more than once, the last counts"),
+                format!("category id {id} is listed more than once, the last counts"),
             );
         },
     );
@@ -268,13 +268,13 @@ fn read_truth_as<S: Shape>(
         if !seen.insert(&record.id) {
             warnings.add(
                 "duplicate-annotation",
-                &format!("annotation id {} occurs more than once, all count", record.id),
+                format!("annotation id {} occurs more than once, all count", record.id),
             );
         }
         let Some(image) = image_table.get(&record.image_id) else {
             warnings.add(
                 "unknown-image",
-                &format!(
+                format!(
                     "annotation of image id {}, which is not listed, left out",
                     record.image_id
                 ),
@@ -284,7 +284,7 @@ fn read_truth_as<S: Shape>(
         let Some(class) = class_table.get(&record.category_id) else {
             warnings.add(
                 "unknown-category",
-                &format!(
+                format!(
                     "annotation of category id {}, which is not listed, left out",
                     record.category_id
                 ),
@@ -320,7 +320,7 @@ fn read_truth_as<S: Shape>(
         if xywh[2] < 0.0 || xywh[3] < 0.0 {
             warnings.add(
                 "negative-size",
-                &format!("annotations[{index}] has a negative width or height, and matches nothing"),
+                format!("annotations[{index}] has a negative width or height, and matches nothing"),
             );
         }
         t.push(image, class, xywh);
@@ -329,7 +329,7 @@ fn read_truth_as<S: Shape>(
             (None, mask) => {
                 warnings.add(
                     "missing-area",
-                    &format!("annotations[{index}] has no `area`, that of its mask or box is taken"),
+                    format!("annotations[{index}] has no `area`, that of its mask or box is taken"),
                 );
                 mask.map_or(xywh[2] * xywh[3], |mask| mask.area() as f64)
             }
@@ -339,7 +339,7 @@ fn read_truth_as<S: Shape>(
         if record.ignore.0 && !record.iscrowd.0 {
             warnings.add(
                 "ignore-without-effect",
-                &format!("annotations[{index}] has `ignore`, which has no effect in COCO's evaluation"),
+                format!("annotations[{index}] has `ignore`, which has no effect in COCO's evaluation"),
             );
         }
         if record.id == CocoId::Number(0) {
@@ -427,7 +427,7 @@ fn read_results_as<S: Shape>(
         let Some(class) = class_table.get(&record.category_id) else {
             warnings.add(
                 "unknown-category",
-                &format!(
+                format!(
                     "result of category id {}, which the ground truth does not list, left out",
                     record.category_id
                 ),
@@ -489,13 +489,13 @@ fn read_results_as<S: Shape>(
         if xywh[2] < 0.0 || xywh[3] < 0.0 {
             warnings.add(
                 "negative-size",
-                &format!("results[{index}] has a negative width or height, and matches nothing"),
+                format!("results[{index}] has a negative width or height, and matches nothing"),
             );
         }
         if !(0.0..=1.0).contains(&record.score) {
             warnings.add(
                 "score-range",
-                &format!("results[{index}] has score {}, outside 0 to 1", record.score),
+                format!("results[{index}] has score {}, outside 0 to 1", record.score),
             );
         }
         if let (Some(mask), Some([height, width])) = (mask, truth.sizes[image as usize])
@@ -503,7 +503,7 @@ fn read_results_as<S: Shape>(
         {
             warnings.add(
                 "mask-size",
-                &format!(
+                format!(
                     "results[{index}] has a mask of {} × {} in an image of {width} × {height}, and matches no mask of the image's size",
                     mask.width(),
                     mask.height()
