@@ -77,7 +77,7 @@ impl Place {
     }
 
     /// Could this have come from behind `other`, which is within `clearance` of its widths?
-    pub(crate) fn from_behind(&self, other: &Self, clearance: f64) -> bool {
+    pub(crate) fn comes_from_behind(&self, other: &Self, clearance: f64) -> bool {
         if !self.not_behind(other) {
             return false;
         }
@@ -172,6 +172,6 @@ mod tests {
         assert!((turn(3.1, -3.1) - 0.083).abs() < 1e-3);
         let (far, near) = (around(-30.0, 0.3), around(-10.0, -0.3));
         assert!(far.covered([near].iter()) > 0.9);
-        assert!(far.from_behind(&near, 0.5));
+        assert!(far.comes_from_behind(&near, 0.5));
     }
 }

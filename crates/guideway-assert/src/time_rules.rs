@@ -474,7 +474,7 @@ impl Desk<'_> {
             || place.near_sides(self.view, p.border_widths)
             || others
                 .iter()
-                .any(|other| other.row != seen.row && place.from_behind(&other.sight.place, p.clearance))
+                .any(|other| other.row != seen.row && place.comes_from_behind(&other.sight.place, p.clearance))
         {
             return Birth::Fine;
         }
@@ -484,7 +484,7 @@ impl Desk<'_> {
             .filter(|frame| seconds(frame.stamp_ns, self.frame.stamp_ns) <= BEFORE_S)
             .flat_map(|frame| &frame.places);
         for other in before {
-            if place.from_behind(other, p.clearance) || place.same_as(other, self.set.all.link_iou) {
+            if place.comes_from_behind(other, p.clearance) || place.same_as(other, self.set.all.link_iou) {
                 return Birth::Fine;
             }
         }

@@ -389,6 +389,7 @@ impl Hint for Error {
             ErrorKind::TooDear { hint, .. }
             | ErrorKind::NotFound { hint, .. }
             | ErrorKind::Failed { hint, .. }
+            | ErrorKind::GateFile { hint, .. }
             | ErrorKind::Interrupted { hint, .. } => Some(hint.clone()),
             ErrorKind::Straddle { .. } => {
                 Some("leave out --group-by frame, or let the query put whole recordings into one split".to_owned())
@@ -407,7 +408,6 @@ impl Hint for Error {
             }
             ErrorKind::Train(err) => err.hint(),
             ErrorKind::DetectorFile { source, .. } => source.hint(),
-            ErrorKind::GateFile { hint, .. } => Some(hint.clone()),
             ErrorKind::Assert(err) | ErrorKind::RulesFile { source: err, .. } => err.hint(),
             ErrorKind::LoopFile { hint, .. } => hint.clone().or_else(|| {
                 Some("`guideway docs schema loop` and `guideway docs schema experiment` list every key".to_owned())

@@ -274,7 +274,7 @@ impl Finder<'_> {
         })?;
         let event_of = |at: usize| &self.events[rows[at] as usize];
         let (first, worst_event) = (event_of(at().next()?), event_of(worst));
-        let last = event_of(at().last()?);
+        let last = event_of(at().next_back()?);
         let known: Vec<Risk> = at().filter_map(|at| risks[at]).collect();
         let least = |values: Vec<f64>| values.into_iter().reduce(f64::min);
         let distance_m = least(known.iter().map(|risk| risk.distance_m).collect());

@@ -62,7 +62,7 @@ struct Found {
     /// None for the last, which has no end.
     to: Option<f64>,
     labels: u64,
-    found: u64,
+    detected: u64,
 }
 
 /// The numbers of a report.
@@ -406,11 +406,11 @@ fn found_plot(found: &[Found], what: &str, unit: &str) -> LinePlot {
         series: vec![Series {
             name: "found".to_owned(),
             points: filled()
-                .map(|bin| (middle(bin), bin.found as f64 / bin.labels as f64))
+                .map(|bin| (middle(bin), bin.detected as f64 / bin.labels as f64))
                 .collect(),
             band: filled()
                 .filter_map(|bin| {
-                    let ends = wilson(bin.found, bin.labels, 0.95)?;
+                    let ends = wilson(bin.detected, bin.labels, 0.95)?;
                     Some((middle(bin), ends.lower, ends.upper))
                 })
                 .collect(),
@@ -508,7 +508,7 @@ fn empty(edges: &[f64]) -> Vec<Found> {
         from: *from,
         to: edges.get(at + 1).copied(),
         labels: 0,
-        found: 0,
+        detected: 0,
     });
     bins.collect()
 }
@@ -517,7 +517,7 @@ fn add(bins: &mut [Found], value: f64, is_found: bool) {
     let place = bins.partition_point(|bin| bin.from <= value);
     if let Some(bin) = place.checked_sub(1).and_then(|place| bins.get_mut(place)) {
         bin.labels += 1;
-        bin.found += u64::from(is_found);
+        bin.detected += u64::from(is_found);
     }
 }
 

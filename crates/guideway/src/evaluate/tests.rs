@@ -186,7 +186,7 @@ impl Faulty {
                     last,
                     span.len() as i64,
                 ));
-                for (step, image) in span.to_vec().into_iter().enumerate() {
+                for (step, image) in span.iter().copied().enumerate() {
                     self.detect(image, 0, [x + step as f64, y, 30.0, 14.0], 0.8);
                 }
             }

@@ -53,17 +53,13 @@ pub(super) fn write(around: &Around, path: &Path, reporter: &dyn Reporter) -> Re
     };
     let mut log = LogWriter::create(path, options).map_err(|err| failed(&err))?;
     let mut entries: Vec<(i64, Entry)> = Vec::new();
-    let index = match around.log() {
-        Some(source) => {
-            let index = LogIndex::open(&source)?;
-            copied(around, &source, &mut entries)?;
-            Some(index)
-        }
-        None => {
-            remade(around, &mut entries, reporter);
-            None
-        }
-    };
+    let mut index = None;
+    if let Some(source) = around.log() {
+        index = Some(LogIndex::open(&source)?);
+        copied(around, &source, &mut entries)?;
+    } else {
+        remade(around, &mut entries, reporter);
+    }
     annotations(around, &mut entries);
     entries.sort_by_key(|(time, _)| *time);
     for (time, entry) in &entries {

@@ -237,16 +237,13 @@ impl Workspace {
             ));
         }
         let detail = self.event(id)?;
-        let page = match &options.out {
-            Some(path) => {
-                check_out(path)?;
-                path.clone()
-            }
-            None => {
-                let folder = self.root().join("reports").join("events");
-                std::fs::create_dir_all(&folder).map_err(|source| Error::io("make the folder", &folder, source))?;
-                folder.join(format!("{}.html", detail.event.mistake_id))
-            }
+        let page = if let Some(path) = &options.out {
+            check_out(path)?;
+            path.clone()
+        } else {
+            let folder = self.root().join("reports").join("events");
+            std::fs::create_dir_all(&folder).map_err(|source| Error::io("make the folder", &folder, source))?;
+            folder.join(format!("{}.html", detail.event.mistake_id))
         };
         let around = self.around(detail, options.seconds)?;
         let moments = around.moments();
