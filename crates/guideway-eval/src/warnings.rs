@@ -1,9 +1,10 @@
-//! Warnings of a file, counted by kind.
+//! Warnings of a file, counted by kind; and those of one of several works at once, held back.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
 
-use guideway_core::{Reporter, Warning};
+use guideway_core::{Reporter, Silent, Task, Warning};
 
 /// Counts warnings by kind; each keeps the text of its first.
 pub(crate) struct Warnings {
@@ -32,5 +33,27 @@ impl Warnings {
                 count,
             });
         }
+    }
+}
+
+/// Holds warnings back, so that works that run at the same time can tell theirs in an order that does not depend on threads. Shows no progress.
+#[derive(Debug, Default)]
+pub(crate) struct HeldBack(Mutex<Vec<Warning>>);
+
+impl HeldBack {
+    pub(crate) fn send(self, reporter: &dyn Reporter) {
+        for warning in self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            reporter.warn(warning);
+        }
+    }
+}
+
+impl Reporter for HeldBack {
+    fn begin(&self, what: &str, total: Option<u64>, unit: &str) -> Box<dyn Task> {
+        Silent.begin(what, total, unit)
+    }
+
+    fn warn(&self, warning: Warning) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 }

@@ -8,7 +8,7 @@ use guideway_eval::kitti::{KittiParams, KittiReport};
 use guideway_eval::mot::files::{Kitti, MotChallenge};
 use guideway_eval::mot::{ClassRules, TrackParams, TrackReport};
 use guideway_eval::nuscenes::NuScenesParams;
-use guideway_eval::{av2, coco, kitti, mot, nuscenes};
+use guideway_eval::{av2, coco, kitti, nuscenes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -151,13 +151,17 @@ pub fn evaluate_files(options: &FilesOptions, reporter: &dyn Reporter) -> Result
         ResultFormat::Mot => {
             let is_kitti = is_kitti_tracking(gt);
             let params = read_params(given, || MotParams::of(is_kitti))?;
-            let sequences = if is_kitti {
+            let MotParams { metrics, classes, .. } = &params;
+            FilesReport::Tracks(if is_kitti {
                 let split = options.split.as_deref().unwrap_or("training");
-                params.kitti.read_folder(gt, split, pred, reporter)?
+                params
+                    .kitti
+                    .evaluate_folder(gt, split, pred, classes, metrics, reporter)?
             } else {
-                params.mot_challenge.read_folder(gt, pred, reporter)?
-            };
-            FilesReport::Tracks(mot::evaluate_boxes(&sequences, &params.classes, &params.metrics)?)
+                params
+                    .mot_challenge
+                    .evaluate_folder(gt, pred, classes, metrics, reporter)?
+            })
         }
     })
 }

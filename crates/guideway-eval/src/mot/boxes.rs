@@ -1,17 +1,21 @@
 //! Boxes of a sequence as columns, and which of them count.
 
+use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use guideway_core::{Reporter, Silent};
 use rayon::prelude::*;
 
 use super::evaluate::OnePass;
 use super::frame::FrameView;
 use super::params::{ClassRules, EPSILON, TrackParams};
-use super::report::{SequenceReport, TrackReport};
+use super::report::{ClassReport, SequenceReport, TrackReport};
 use super::similarity::{BoxFormat, BoxIou, inside, similarities};
 use crate::assign::{Assigner, PairMatrix};
 use crate::error::{EvalError, Side};
+use crate::warnings::HeldBack;
 
 /// Labels of one sequence: one entry per box in every column, by ascending frame.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -452,7 +456,7 @@ fn unique(ids: &[u64], side: Side, place: &dyn Fn() -> String) -> Result<(), Eva
     }
 }
 
-/// Evaluates one sequence for every class of the rules.
+/// Evaluates sequences that are in memory for every class of the rules. [`evaluate_each`] is for those that are still to be read.
 ///
 /// ```
 /// use guideway_eval::mot::{BoxSequence, ClassRules, TrackParams, evaluate_boxes};
@@ -471,24 +475,95 @@ pub fn evaluate_boxes(
     rules: &[ClassRules],
     params: &TrackParams,
 ) -> Result<TrackReport, EvalError> {
-    let evaluated: Result<Vec<(String, SequenceReport)>, EvalError> = sequences
+    evaluate_each(sequences, |sequence, _| Ok(sequence), rules, params, &Silent)
+}
+
+/// Reads and evaluates sequences for every class of the rules, several at the same time; each is dropped before its thread reads another, so that
+/// no more are in memory than there are threads.
+///
+/// `read` makes a sequence from its source: a name, a path, whatever it needs. What it tells its reporter reaches `reporter` in the order of the
+/// sources. An error is that of the first source that has one, and comes after the warnings of the sources up to it.
+///
+/// ```
+/// use guideway_core::{Reporter, Silent};
+/// use guideway_eval::mot::{BoxSequence, ClassRules, TrackParams, evaluate_each};
+///
+/// let read = |name: &&str, _: &dyn Reporter| {
+///     let mut sequence = BoxSequence { name: (*name).to_owned(), frames: 2, ..BoxSequence::default() };
+///     sequence.labels.push(0, 7, 1, [0.0, 0.0, 40.0, 80.0]);
+///     sequence.tracks.push(0, 1, 1, [4.0, 0.0, 40.0, 80.0], 0.9);
+///     Ok(sequence)
+/// };
+/// let report = evaluate_each(&["a", "b"], read, &[ClassRules::mot17()], &TrackParams::default(), &Silent)?;
+/// assert_eq!(report.sequences[1].0, "b");
+/// # Ok::<(), guideway_eval::EvalError>(())
+/// ```
+pub fn evaluate_each<'a, S: Sync, B: Borrow<BoxSequence>>(
+    sources: &'a [S],
+    read: impl Fn(&'a S, &dyn Reporter) -> Result<B, EvalError> + Sync,
+    rules: &[ClassRules],
+    params: &TrackParams,
+    reporter: &dyn Reporter,
+) -> Result<TrackReport, EvalError> {
+    // A thread that waits for the classes of its sequence would take up another sequence meanwhile. So classes are spread over threads only
+    // where sequences alone could not keep all of them busy.
+    let spread = sources.len() < rayon::current_num_threads();
+    let failed = AtomicUsize::new(usize::MAX);
+    let outcomes: Vec<_> = sources
         .par_iter()
-        .map(|sequence| {
-            let classes: Result<SequenceReport, EvalError> = rules
-                .par_iter()
-                .map(|rules| {
-                    let first = u64::from(sequence.first_frame);
-                    let mut passes = OnePass::new(params)?.named(&sequence.name, first);
-                    let mut filter = RuleFilter::new(rules, sequence.format)?;
-                    for (at, frame) in sequence.each_frame()?.enumerate() {
-                        let place = || format!("frame {} of {}", at as u64 + first, sequence.name);
-                        passes.push(filter.apply(&frame, &place)?)?;
-                    }
-                    Ok((rules.name.clone(), passes.finish()?))
-                })
-                .collect();
-            Ok((sequence.name.clone(), classes?))
+        .enumerate()
+        // a sequence is much work, so none waits behind another while a thread is free
+        .with_max_len(1)
+        .map(|(at, source)| {
+            // nobody would see it
+            if failed.load(Ordering::Relaxed) < at {
+                return None;
+            }
+            let warnings = HeldBack::default();
+            let outcome = read(source, &warnings).and_then(|sequence| {
+                let sequence: &BoxSequence = sequence.borrow();
+                Ok((
+                    sequence.name.clone(),
+                    evaluate_classes(sequence, rules, params, spread)?,
+                ))
+            });
+            if outcome.is_err() {
+                failed.fetch_min(at, Ordering::Relaxed);
+            }
+            Some((outcome, warnings))
         })
         .collect();
-    Ok(TrackReport::new(evaluated?))
+    let mut evaluated = Vec::with_capacity(sources.len());
+    // whatever was left out comes after an error
+    for (outcome, warnings) in outcomes.into_iter().flatten() {
+        warnings.send(reporter);
+        evaluated.push(outcome?);
+    }
+    Ok(TrackReport::new(evaluated))
+}
+
+/// Evaluates one sequence for every class of the rules: one after the other, or spread over threads.
+fn evaluate_classes(
+    sequence: &BoxSequence,
+    rules: &[ClassRules],
+    params: &TrackParams,
+    spread: bool,
+) -> Result<SequenceReport, EvalError> {
+    let evaluate = |rules: &ClassRules| -> Result<(String, ClassReport), EvalError> {
+        let first = u64::from(sequence.first_frame);
+        let mut passes = OnePass::new(params)?.named(&sequence.name, first);
+        let mut filter = RuleFilter::new(rules, sequence.format)?;
+        for (at, frame) in sequence.each_frame()?.enumerate() {
+            let place = || format!("frame {} of {}", at as u64 + first, sequence.name);
+            passes.push(filter.apply(&frame, &place)?)?;
+        }
+        Ok((rules.name.clone(), passes.finish()?))
+    };
+    if spread {
+        // the error of the first class that has one, whichever is ready first
+        let classes: Vec<_> = rules.par_iter().map(evaluate).collect();
+        classes.into_iter().collect()
+    } else {
+        rules.iter().map(evaluate).collect()
+    }
 }

@@ -19,7 +19,7 @@
 //!
 //! | numbers | defined by | equal to | here |
 //! |---|---|---|---|
-//! | HOTA, `DetA`, `AssA`, `LocA`, … at 19 α | Luiten et al., IJCV 2021 | `TrackEval` | [`evaluate_boxes`], [`evaluate`] |
+//! | HOTA, `DetA`, `AssA`, `LocA`, … at 19 α | Luiten et al., IJCV 2021 | `TrackEval` | [`evaluate_boxes`], [`evaluate_each`], [`evaluate`] |
 //! | MOTA, MOTP, IDSW, Frag, MT, … | Bernardin and Stiefelhagen, CLEAR MOT, 2008 | `TrackEval` | the same |
 //! | IDF1, IDP, IDR | Ristani et al., ECCVW 2016 | `TrackEval` | the same |
 //! | the CLEAR and identity numbers of motmetrics | the same papers, matched otherwise | py-motmetrics 1.4.0 | [`Accumulator`], [`count_boxes`] |
@@ -29,6 +29,7 @@
 //! # Steps
 //!
 //! 1. [`files`] reads folders of `MOTChallenge` and KITTI into [`BoxSequence`]s; other sources fill them, or push frames themselves.
+//!    [`evaluate_each`] takes the sequences from either, one after the other on each thread.
 //! 2. [`similarities`] compares the boxes of a frame: [`BoxIou`] in images, [`CenterDistance`] in space, or any function.
 //! 3. [`RuleFilter`] takes out what a benchmark does not count, by [`ClassRules`]: distractors, occluded labels, ignore regions.
 //! 4. [`FirstPass`] and [`SecondPass`], or [`OnePass`], count; [`ClassReport::combine`] takes sequences together.
@@ -41,7 +42,8 @@
 //!
 //! HOTA weighs each match by how well the two tracks go together over the whole sequence, so it needs the frames twice: [`evaluate`] takes
 //! a function that gives them again. Where they can be had only once, [`OnePass`] keeps the similarities that are not 0, which grows
-//! with the boxes; [`evaluate_boxes`], whose boxes are in memory anyway, does that.
+//! with the boxes of a sequence; [`evaluate_each`], which has those in memory anyway, does that. It has as many sequences in memory as there are
+//! threads, so longer sequences take more, and more sequences do not.
 
 mod accumulator;
 mod boxes;
@@ -58,7 +60,7 @@ pub mod scalabel;
 mod similarity;
 
 pub use accumulator::{Accumulator, DistanceView, MatchEvent, MotCounts, MotParams, MotScores, count_boxes};
-pub use boxes::{BoxFrame, BoxLabels, BoxSequence, BoxTracks, RuleFilter, evaluate_boxes};
+pub use boxes::{BoxFrame, BoxLabels, BoxSequence, BoxTracks, RuleFilter, evaluate_boxes, evaluate_each};
 pub use clear::ClearScores;
 pub use evaluate::{FirstPass, OnePass, SecondPass, evaluate};
 pub use frame::{FrameView, TrackFrame};

@@ -11,7 +11,9 @@ use guideway_eval::coco::CocoParams;
 use guideway_eval::coco::files::Input;
 use guideway_eval::mot::files::{Kitti, MotChallenge};
 use guideway_eval::mot::scalabel::{Category, ScalabelTrackParams, evaluate_det, evaluate_track, read_frames};
-use guideway_eval::mot::{BoxSequence, ClassRules, MotCounts, MotParams, TrackParams, count_boxes, evaluate_boxes};
+use guideway_eval::mot::{
+    BoxSequence, ClassRules, MotCounts, MotParams, TrackParams, TrackReport, count_boxes, evaluate_boxes,
+};
 use guideway_testkit::{Compared, cases, data, json};
 use serde_json::Value;
 
@@ -20,10 +22,30 @@ const TOLERANCE: f64 = 1e-9;
 fn read_case(case: &Path, config: &Value) -> Vec<BoxSequence> {
     let (gt, tracker) = (case.join("gt"), case.join("trackers/trk"));
     if config["dataset"] == "Kitti2DBox" {
-        let split = config["split"].as_str().unwrap();
-        return Kitti::default().read_folder(&gt, split, &tracker, &Silent).unwrap();
+        let reader = Kitti::default();
+        let read =
+            |(name, frames): &(String, u32)| reader.read_sequence(&gt, &tracker, name, *frames, &Silent).unwrap();
+        let lengths = Kitti::sequences(&gt, config["split"].as_str().unwrap()).unwrap();
+        return lengths.iter().map(read).collect();
     }
-    MotChallenge::default().read_folder(&gt, &tracker, &Silent).unwrap()
+    let reader = MotChallenge::default();
+    let read = |name: &String| reader.read_sequence(&gt, &tracker, name, &Silent).unwrap();
+    MotChallenge::sequences(&gt).unwrap().iter().map(read).collect()
+}
+
+/// The same from files to numbers, sequence by sequence.
+fn evaluate_case(case: &Path, config: &Value) -> TrackReport {
+    let (gt, tracker) = (case.join("gt"), case.join("trackers/trk"));
+    let (rules, params) = (rules_of(config), TrackParams::default());
+    if config["dataset"] == "Kitti2DBox" {
+        let split = config["split"].as_str().unwrap();
+        return Kitti::default()
+            .evaluate_folder(&gt, split, &tracker, &rules, &params, &Silent)
+            .unwrap();
+    }
+    MotChallenge::default()
+        .evaluate_folder(&gt, &tracker, &rules, &params, &Silent)
+        .unwrap()
 }
 
 fn rules_of(config: &Value) -> Vec<ClassRules> {
@@ -39,14 +61,14 @@ fn rules_of(config: &Value) -> Vec<ClassRules> {
 }
 
 /// Compares everything that a case expects.
-fn check_report(name: &str, expected: &Value, sequences: &[BoxSequence], compared: &mut Compared) {
+fn check_report(name: &str, expected: &Value, sequences: &[BoxSequence], compared: &mut Compared) -> TrackReport {
     let rules = rules_of(&expected["trackeval_config"]);
     let report = evaluate_boxes(sequences, &rules, &TrackParams::default()).unwrap();
     let shown = serde_json::to_value(&report).unwrap();
     compared.all(name, &shown, &expected["trackeval"]);
 
     let Some(expected_mot) = expected.get("motmetrics") else {
-        return;
+        return report;
     };
     let one_class = expected["motmetrics_config"].as_str().unwrap().contains("class 1 only");
     let params = MotParams {
@@ -61,6 +83,7 @@ fn check_report(name: &str, expected: &Value, sequences: &[BoxSequence], compare
     let overall = MotCounts::sum(&counts).scores();
     shown.insert("OVERALL".to_owned(), serde_json::to_value(overall).unwrap());
     compared.all(name, &shown.into(), expected_mot);
+    report
 }
 
 #[test]
@@ -71,7 +94,8 @@ fn every_case_equals_trackeval_and_motmetrics() {
     for case in &cases {
         let expected = json(&case.join("expected.json"));
         let sequences = read_case(case, &expected["trackeval_config"]);
-        check_report(&case.display().to_string(), &expected, &sequences, &mut compared);
+        let report = check_report(&case.display().to_string(), &expected, &sequences, &mut compared);
+        assert_eq!(evaluate_case(case, &expected["trackeval_config"]), report);
     }
     compared.finish(3001);
 }

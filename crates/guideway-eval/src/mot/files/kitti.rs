@@ -6,11 +6,13 @@ use std::path::Path;
 use guideway_core::Reporter;
 use guideway_core::hint::closest;
 
-use super::text::{Row, quoted, rows};
+use super::text::{Row, Rows, quoted, text};
 use super::{MAX_FRAMES, by_frame, read, read_tracks, reorder, warn, warn_of_empty, warn_of_others};
 use crate::coco::files::Input;
 use crate::error::{EvalError, Side};
-use crate::mot::boxes::{BoxLabels, BoxSequence, BoxTracks};
+use crate::mot::boxes::{BoxLabels, BoxSequence, BoxTracks, evaluate_each};
+use crate::mot::params::{ClassRules, TrackParams};
+use crate::mot::report::TrackReport;
 use crate::mot::similarity::BoxFormat;
 
 const BOX: [&str; 4] = ["left", "top", "right", "bottom"];
@@ -60,14 +62,27 @@ pub struct Kitti {
 type LabelFile = (BoxLabels, Vec<(u32, [f64; 4])>, usize);
 
 impl Kitti {
-    /// All sequences of `GT/evaluate_tracking.seqmap.SPLIT` by name, with the labels in `GT/label_02` and the predictions in `TRACKER/data`.
-    pub fn read_folder(
+    /// Evaluates all sequences of `GT/evaluate_tracking.seqmap.SPLIT` with the predictions in `TRACKER/data`, as [`evaluate_each`] does.
+    pub fn evaluate_folder(
         &self,
         gt: &Path,
         split: &str,
         tracker: &Path,
+        rules: &[ClassRules],
+        params: &TrackParams,
         reporter: &dyn Reporter,
-    ) -> Result<Vec<BoxSequence>, EvalError> {
+    ) -> Result<TrackReport, EvalError> {
+        let lengths = Self::sequences(gt, split)?;
+        let read = |(name, frames): &(String, u32), reporter: &dyn Reporter| {
+            self.read_sequence(gt, tracker, name, *frames, reporter)
+        };
+        let report = evaluate_each(&lengths, read, rules, params, reporter)?;
+        warn_of_others(&tracker.join("data"), lengths.iter().map(|(name, _)| name), reporter)?;
+        Ok(report)
+    }
+
+    /// The sequences of `GT/evaluate_tracking.seqmap.SPLIT` by name, and their numbers of frames.
+    pub fn sequences(gt: &Path, split: &str) -> Result<Vec<(String, u32)>, EvalError> {
         let seqmap = gt.join(format!("evaluate_tracking.seqmap.{split}"));
         let bytes = read(&seqmap)?;
         let name = seqmap.display().to_string();
@@ -76,35 +91,29 @@ impl Kitti {
             bytes: &bytes,
         })?;
         lengths.sort();
-        let data = tracker.join("data");
-        let mut sequences = Vec::new();
-        for (name, frames) in lengths {
-            let labels = gt.join("label_02").join(format!("{name}.txt"));
-            let tracks = data.join(format!("{name}.txt"));
-            sequences.push(self.read_sequence(&labels, &tracks, &name, frames, reporter)?);
-        }
-        if sequences.is_empty() {
+        if lengths.is_empty() {
             return Err(EvalError::MissingSequence {
                 side: Side::GroundTruth,
-                name: seqmap.display().to_string(),
+                name,
                 problem: "no line in it names a sequence with its length in the fourth column".to_owned(),
                 next: "write lines such as `0006 empty 000000 000270`",
             });
         }
-        warn_of_others(&data, &sequences, reporter)?;
-        Ok(sequences)
+        Ok(lengths)
     }
 
-    /// One sequence of this many frames: a file of labels and one of predictions.
+    /// One sequence of this many frames: the labels in `GT/label_02/NAME.txt` and the predictions in `TRACKER/data/NAME.txt`.
     pub fn read_sequence(
         &self,
-        labels: &Path,
-        tracks: &Path,
+        gt: &Path,
+        tracker: &Path,
         name: &str,
         frames: u32,
         reporter: &dyn Reporter,
     ) -> Result<BoxSequence, EvalError> {
-        let (label_bytes, track_bytes) = (read(labels)?, read_tracks(tracks, name)?);
+        let file = format!("{name}.txt");
+        let (labels, tracks) = (gt.join("label_02").join(&file), tracker.join("data").join(&file));
+        let (label_bytes, track_bytes) = (read(&labels)?, read_tracks(&tracks, name)?);
         let (gt, dt) = (labels.display().to_string(), tracks.display().to_string());
         let (labels, ignored, without_label) = self.read_labels(
             Input {
@@ -139,9 +148,13 @@ impl Kitti {
 
     /// The sequences of a seqmap and their numbers of frames: lines of `NAME empty FIRST LENGTH`; shorter ones say nothing.
     pub fn read_seqmap(input: Input<'_>) -> Result<Vec<(String, u32)>, EvalError> {
-        let text = String::from_utf8_lossy(input.bytes);
+        let text = text(input.bytes);
+        let mut rows = Rows::new(input.name, &text);
         let mut out = Vec::new();
-        for row in rows(input, &text).filter(|row| row.len() >= 4) {
+        while let Some(row) = rows.next_row() {
+            if row.len() < 4 {
+                continue;
+            }
             let frames = row.whole(3, "length")?;
             let frames = u32::try_from(frames).ok().filter(|frames| *frames <= MAX_FRAMES);
             let frames =
@@ -153,11 +166,12 @@ impl Kitti {
 
     /// Labels and ignore regions, and how many other rows had a negative id.
     pub fn read_labels(&self, input: Input<'_>, frames: u32) -> Result<LabelFile, EvalError> {
-        let text = String::from_utf8_lossy(input.bytes);
+        let text = text(input.bytes);
+        let mut rows = Rows::new(input.name, &text);
         let mut out = BoxLabels::default();
         let mut ignored = Vec::new();
         let mut negative = 0;
-        for row in rows(input, &text) {
+        while let Some(row) = rows.next_row() {
             let name = row.text(2, "type")?.to_lowercase();
             let frame = row.frame(0, 0, frames)?;
             let numbers = row.numbers(6, BOX)?;
@@ -191,10 +205,11 @@ impl Kitti {
 
     /// Predictions, and how many rows had a negative id. A row without score has score 1.
     pub fn read_predictions(&self, input: Input<'_>, frames: u32) -> Result<(BoxTracks, usize), EvalError> {
-        let text = String::from_utf8_lossy(input.bytes);
+        let text = text(input.bytes);
+        let mut rows = Rows::new(input.name, &text);
         let mut out = BoxTracks::default();
         let mut negative = 0;
-        for row in rows(input, &text) {
+        while let Some(row) = rows.next_row() {
             let Some(track) = track(&row)? else {
                 negative += 1;
                 continue;

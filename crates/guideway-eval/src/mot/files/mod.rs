@@ -27,7 +27,6 @@ use guideway_core::{Reporter, Warning};
 pub use kitti::{Kitti, KittiClasses};
 pub use motchallenge::MotChallenge;
 
-use super::boxes::BoxSequence;
 use super::similarity::BoxFormat;
 use crate::error::{EvalError, Side};
 
@@ -71,8 +70,12 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, EvalError> {
 }
 
 /// Warns of files of predictions that no sequence asks for.
-fn warn_of_others(folder: &Path, sequences: &[BoxSequence], reporter: &dyn Reporter) -> Result<(), EvalError> {
-    let known: BTreeSet<&str> = sequences.iter().map(|sequence| sequence.name.as_str()).collect();
+fn warn_of_others<'a>(
+    folder: &Path,
+    sequences: impl Iterator<Item = &'a String>,
+    reporter: &dyn Reporter,
+) -> Result<(), EvalError> {
+    let known: BTreeSet<&str> = sequences.map(String::as_str).collect();
     let mut others = Vec::new();
     for path in entries(folder)? {
         let is_text = path.extension().is_some_and(|extension| extension == "txt");

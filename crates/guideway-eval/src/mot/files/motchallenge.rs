@@ -4,11 +4,13 @@ use std::path::Path;
 
 use guideway_core::Reporter;
 
-use super::text::{Row, quoted, rows};
+use super::text::{Row, Rows, quoted, text};
 use super::{MAX_FRAMES, by_frame, entries, read, read_tracks, reorder, warn_of_empty, warn_of_others};
 use crate::coco::files::Input;
 use crate::error::{EvalError, Side};
-use crate::mot::boxes::{BoxLabels, BoxSequence, BoxTracks};
+use crate::mot::boxes::{BoxLabels, BoxSequence, BoxTracks, evaluate_each};
+use crate::mot::params::{ClassRules, TrackParams};
+use crate::mot::report::TrackReport;
 use crate::mot::similarity::BoxFormat;
 
 const BOX: [&str; 4] = ["bb_left", "bb_top", "bb_width", "bb_height"];
@@ -31,24 +33,33 @@ impl Default for MotChallenge {
 }
 
 impl MotChallenge {
-    /// All sequences of a folder `GT` by name (the folders in it with `gt/gt.txt`), with the predictions in `TRACKER/data`.
-    pub fn read_folder(
+    /// Evaluates all sequences of a folder `GT` with the predictions in `TRACKER/data`, as [`evaluate_each`] does.
+    pub fn evaluate_folder(
         &self,
         gt: &Path,
         tracker: &Path,
+        rules: &[ClassRules],
+        params: &TrackParams,
         reporter: &dyn Reporter,
-    ) -> Result<Vec<BoxSequence>, EvalError> {
-        let data = tracker.join("data");
-        let mut sequences = Vec::new();
+    ) -> Result<TrackReport, EvalError> {
+        let names = Self::sequences(gt)?;
+        let read = |name: &String, reporter: &dyn Reporter| self.read_sequence(gt, tracker, name, reporter);
+        let report = evaluate_each(&names, read, rules, params, reporter)?;
+        warn_of_others(&tracker.join("data"), names.iter(), reporter)?;
+        Ok(report)
+    }
+
+    /// The names of the sequences of a folder, ascending: of the folders in it with `gt/gt.txt`.
+    pub fn sequences(gt: &Path) -> Result<Vec<String>, EvalError> {
+        let mut names = Vec::new();
         for folder in entries(gt)? {
-            let Some(name) = folder.file_name().and_then(|name| name.to_str()) else {
-                continue;
-            };
-            if folder.join("gt/gt.txt").is_file() {
-                sequences.push(self.read_sequence(&folder, &data.join(format!("{name}.txt")), name, reporter)?);
+            if let Some(name) = folder.file_name().and_then(|name| name.to_str())
+                && folder.join("gt/gt.txt").is_file()
+            {
+                names.push(name.to_owned());
             }
         }
-        if sequences.is_empty() {
+        if names.is_empty() {
             return Err(EvalError::MissingSequence {
                 side: Side::GroundTruth,
                 name: gt.display().to_string(),
@@ -56,26 +67,27 @@ impl MotChallenge {
                 next: "name the folder that holds a folder for each sequence",
             });
         }
-        warn_of_others(&data, &sequences, reporter)?;
-        Ok(sequences)
+        Ok(names)
     }
 
-    /// One sequence: a folder with `seqinfo.ini` and `gt/gt.txt`, and a file of predictions.
+    /// One sequence: `seqinfo.ini` and `gt/gt.txt` in `GT/NAME`, and the predictions in `TRACKER/data/NAME.txt`.
     pub fn read_sequence(
         &self,
-        folder: &Path,
-        tracks: &Path,
+        gt: &Path,
+        tracker: &Path,
         name: &str,
         reporter: &dyn Reporter,
     ) -> Result<BoxSequence, EvalError> {
+        let folder = gt.join(name);
         let (info, gt) = (folder.join("seqinfo.ini"), folder.join("gt/gt.txt"));
+        let tracks = tracker.join("data").join(format!("{name}.txt"));
         let bytes = read(&info)?;
         let info = info.display().to_string();
         let frames = Self::read_length(Input {
             name: &info,
             bytes: &bytes,
         })?;
-        let (gt_bytes, track_bytes) = (read(&gt)?, read_tracks(tracks, name)?);
+        let (gt_bytes, track_bytes) = (read(&gt)?, read_tracks(&tracks, name)?);
         let (gt, tracks) = (gt.display().to_string(), tracks.display().to_string());
         let labels = Self::read_labels(
             Input {
@@ -106,7 +118,7 @@ impl MotChallenge {
 
     /// `seqLength` of a `seqinfo.ini`.
     pub fn read_length(input: Input<'_>) -> Result<u32, EvalError> {
-        let text = String::from_utf8_lossy(input.bytes);
+        let text = text(input.bytes);
         for (at, line) in text.lines().enumerate() {
             let Some((key, value)) = line.split_once('=') else {
                 continue;
@@ -137,9 +149,10 @@ impl MotChallenge {
 
     /// A `gt.txt` with at most this many frames.
     pub fn read_labels(input: Input<'_>, frames: u32) -> Result<BoxLabels, EvalError> {
-        let text = String::from_utf8_lossy(input.bytes);
+        let text = text(input.bytes);
+        let mut rows = Rows::new(input.name, &text);
         let mut out = BoxLabels::default();
-        for row in rows(input, &text) {
+        while let Some(row) = rows.next_row() {
             out.frame.push(row.frame(0, 1, frames)?);
             out.track.push(track(&row)?);
             out.boxes.push(row.numbers(2, BOX)?);
@@ -159,9 +172,10 @@ impl MotChallenge {
 
     /// A file of predictions with at most this many frames.
     pub fn read_predictions(&self, input: Input<'_>, frames: u32) -> Result<BoxTracks, EvalError> {
-        let text = String::from_utf8_lossy(input.bytes);
+        let text = text(input.bytes);
+        let mut rows = Rows::new(input.name, &text);
         let mut out = BoxTracks::default();
-        for row in rows(input, &text) {
+        while let Some(row) = rows.next_row() {
             let class = if row.len() > 7 { row.whole(7, "class")? } else { 1 };
             if let Some(most) = self.max_class.filter(|most| class > *most) {
                 return Err(row.error(

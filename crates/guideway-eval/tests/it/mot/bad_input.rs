@@ -1,6 +1,8 @@
 //! What tracking input can have wrong with it.
 
+use std::borrow::Borrow;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use guideway_core::{Hint as _, Reporter, Task, Warning};
 use guideway_eval::EvalError;
@@ -12,7 +14,7 @@ use guideway_eval::mot::nuscenes::{CenterBox, CenterFrame, SweepParams, sweep};
 use guideway_eval::mot::scalabel::{Category, ScalabelTrackParams, evaluate_det, evaluate_track, read_frames};
 use guideway_eval::mot::{
     Accumulator, BoxFormat, BoxFrame, BoxSequence, ClassRules, DistanceView, FirstPass, MotParams, RuleFilter,
-    TrackFrame, TrackParams, count_boxes, evaluate_boxes,
+    TrackFrame, TrackParams, TrackReport, count_boxes, evaluate_boxes, evaluate_each,
 };
 use proptest::prelude::*;
 
@@ -296,7 +298,8 @@ fn folders() {
     let mut run = |what: &str| {
         let reporter = Collect::default();
         let reader = MotChallenge::default();
-        let outcome = show(reader.read_folder(&at("gt"), &at("trk"), &reporter));
+        let (rules, params) = ([ClassRules::mot15()], TrackParams::default());
+        let outcome = show(reader.evaluate_folder(&at("gt"), &at("trk"), &rules, &params, &reporter));
         lines.push(format!("## {what}\n{}", outcome.replace(&shown, ".")));
         lines.extend(reporter.lines(&shown));
     };
@@ -310,12 +313,7 @@ fn folders() {
     write("trk/data/B.txt", "1,1,0,0,5,5,1\n");
     run("no boxes in one, another too many");
     write("gt/A/gt/gt.txt", "1,1,0,0,5,5,1,1,1\n1,1,9,9,5,5,1,1,1\n");
-    let reporter = Collect::default();
-    let sequences = MotChallenge::default()
-        .read_folder(&at("gt"), &at("trk"), &reporter)
-        .unwrap();
-    let outcome = evaluate_boxes(&sequences, &[ClassRules::mot15()], &TrackParams::default());
-    lines.push(format!("## a track twice\n{}", show(outcome)));
+    run("a track twice");
 
     write("kitti/evaluate_tracking.seqmap.val", "0000 empty 000000 000002\n");
     write(
@@ -324,16 +322,142 @@ fn folders() {
     );
     write("trk/data/0000.txt", "1 -1 Car 0 0 0 0 0 5 5\n");
     let reporter = Collect::default();
-    let outcome = Kitti::default().read_folder(&at("kitti"), "val", &at("trk"), &reporter);
-    lines.push(format!("## KITTI\n{}", show(outcome)));
+    let kitti = |split: &str| {
+        let (rules, params) = (ClassRules::kitti(), TrackParams::default());
+        Kitti::default().evaluate_folder(&at("kitti"), split, &at("trk"), &rules, &params, &reporter)
+    };
+    lines.push(format!("## KITTI\n{}", show(kitti("val"))));
     lines.extend(reporter.lines(&shown));
-    let outcome = Kitti::default().read_folder(&at("kitti"), "test", &at("trk"), &reporter);
     lines.push(format!(
         "## KITTI without seqmap\n{}",
-        show(outcome).replace(&shown, ".")
+        show(kitti("test")).replace(&shown, ".")
     ));
     insta::assert_snapshot!(lines.join("\n"));
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What is told of a folder, and in which order, is that of reading and evaluating its sequences one after the other, for any number of threads.
+#[test]
+fn many_sequences_are_as_one_after_the_other() {
+    let folder = tempfile_folder("many");
+    let shown = folder.display().to_string();
+    let (gt, tracker) = (folder.join("gt"), folder.join("trk"));
+    std::fs::create_dir_all(tracker.join("data")).unwrap();
+    let box_of = |frame: u32, id: u32, width: i32| format!("{frame},{id},{},0,{width},80,1,1,1\n", 3 * frame + 50 * id);
+    for sequence in 0..12 {
+        let at = gt.join(format!("{sequence:02}"));
+        std::fs::create_dir_all(at.join("gt")).unwrap();
+        std::fs::write(at.join("seqinfo.ini"), "[Sequence]\nseqLength=40\n").unwrap();
+        let rows = |width: i32| {
+            let boxes = (1..=40).flat_map(|frame| (1..=1 + sequence % 4).map(move |id| (frame, id)));
+            boxes.map(|(frame, id)| box_of(frame, id, width)).collect::<String>()
+        };
+        // labels without area, more of them in later sequences: a warning for each sequence
+        let empty: String = (0..=sequence).map(|row| box_of(40, 100 + row, 0)).collect();
+        std::fs::write(at.join("gt/gt.txt"), rows(40) + &empty).unwrap();
+        std::fs::write(tracker.join(format!("data/{sequence:02}.txt")), rows(36)).unwrap();
+    }
+    std::fs::write(tracker.join("data/others.txt"), "").unwrap();
+    let (reader, rules, params) = (
+        MotChallenge::default(),
+        [ClassRules::mot17(), ClassRules::everything("all")],
+        TrackParams::default(),
+    );
+    let one_by_one = || {
+        let reporter = Collect::default();
+        let evaluate = |name: &String| {
+            let sequence = reader.read_sequence(&gt, &tracker, name, &reporter)?;
+            Ok(evaluate_boxes(&[sequence], &rules, &params)?.sequences.remove(0))
+        };
+        let sequences: Result<Vec<_>, EvalError> = MotChallenge::sequences(&gt).unwrap().iter().map(evaluate).collect();
+        (sequences.map(TrackReport::new), reporter.lines(&shown))
+    };
+    let together = |threads: usize| {
+        let reporter = Collect::default();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let report = pool.install(|| reader.evaluate_folder(&gt, &tracker, &rules, &params, &reporter));
+        (report, reporter.lines(&shown))
+    };
+
+    let (report, mut warnings) = one_by_one();
+    let report = report.unwrap();
+    assert_eq!((report.sequences.len(), warnings.len()), (12, 12));
+    for threads in [1, 2, 5, 16] {
+        let (got, mut told) = together(threads);
+        assert_eq!(got.unwrap(), report, "{threads} threads");
+        let last = told.pop().unwrap();
+        assert!(last.contains("unknown-sequence ×1"), "{last}");
+        assert_eq!(told, warnings, "{threads} threads");
+    }
+
+    // one cannot be read, and one before it cannot be evaluated
+    std::fs::write(tracker.join("data/09.txt"), "1,1,0,0,5,abc,1\n").unwrap();
+    for broken in ["09", "06"] {
+        if broken == "06" {
+            std::fs::write(tracker.join("data/06.txt"), "1,1,0,0,5,5,1\n1,1,0,0,5,5,1\n").unwrap();
+        }
+        let (failed, told_before) = one_by_one();
+        let expected = show(failed);
+        assert!(expected.contains(broken), "{expected}");
+        warnings.truncate(told_before.len());
+        assert_eq!(told_before, warnings);
+        for threads in [1, 2, 5, 16] {
+            let (got, told) = together(threads);
+            assert_eq!(
+                (show(got), told),
+                (expected.clone(), warnings.clone()),
+                "{threads} threads"
+            );
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// No more sequences are in memory than there are threads.
+#[test]
+fn sequences_in_memory_are_bounded_by_threads() {
+    /// Counts itself while it lives.
+    struct Counted<'a>(BoxSequence, &'a AtomicUsize);
+
+    impl Borrow<BoxSequence> for Counted<'_> {
+        fn borrow(&self) -> &BoxSequence {
+            &self.0
+        }
+    }
+
+    impl Drop for Counted<'_> {
+        fn drop(&mut self) {
+            self.1.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    let rules: Vec<ClassRules> = (0..6).map(|class| ClassRules::everything(&class.to_string())).collect();
+    for threads in [1, 3] {
+        let (alive, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let read = |seed: &u32, _: &dyn Reporter| {
+            most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let mut sequence = BoxSequence {
+                name: seed.to_string(),
+                frames: 50,
+                ..BoxSequence::default()
+            };
+            for frame in 0..50 {
+                sequence.labels.push(frame, 1, 1, [0.0, 0.0, 9.0, 9.0]);
+                sequence.tracks.push(frame, 1, 1, [0.0, 0.0, 9.0, 8.0], 1.0);
+            }
+            Ok(Counted(sequence, &alive))
+        };
+        let sources: Vec<u32> = (0..40).collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let params = TrackParams::default();
+        let report = pool.install(|| evaluate_each(&sources, read, &rules, &params, &guideway_core::Silent).unwrap());
+        assert_eq!(report.sequences.len(), 40);
+        assert!(
+            most.load(Ordering::SeqCst) <= threads,
+            "{most:?} with {threads} threads"
+        );
+        assert_eq!(alive.load(Ordering::SeqCst), 0);
+    }
 }
 
 /// An empty folder beside the target.
