@@ -11,6 +11,14 @@ use crate::stream::Track;
 /// Nothing can be much nearer to a lidar than this, m: what is there may be in its blind zone.
 const LIDAR_BLIND_M: f64 = 3.0;
 
+/// Why a limit of a class is not asked of an object that has another class at most times: its class is the problem.
+pub(crate) const UNSETTLED: &str = "not the class that the object has at most times";
+
+/// Has the object the class now that it has at most times?
+pub(crate) fn settled(seen: &Seen, track: &Track) -> bool {
+    track.tally.class() == Some(&seen.sight.kind.name)
+}
+
 impl Desk<'_> {
     /// All rules about one observation alone.
     pub(crate) fn one(&mut self, seen: &Seen, track: &mut Track) {
@@ -34,6 +42,10 @@ impl Desk<'_> {
         }
         track.tally.sample(Feature::Slenderness, size[0] / size[1]);
         if !self.enabled(Rule::Size) {
+            return;
+        }
+        if !settled(seen, track) {
+            self.outcome.skip(Rule::Size, UNSETTLED);
             return;
         }
         self.outcome.check(Rule::Size);
@@ -83,6 +95,10 @@ impl Desk<'_> {
                 let value = bbox.width() / bbox.height();
                 track.tally.sample(Feature::Aspect, value);
                 if !self.enabled(Rule::Aspect) {
+                    return;
+                }
+                if !settled(seen, track) {
+                    self.outcome.skip(Rule::Aspect, UNSETTLED);
                     return;
                 }
                 self.outcome.check(Rule::Aspect);
@@ -179,10 +195,12 @@ impl Desk<'_> {
                 return;
             }
         };
-        let area = size[2] * size[0].max(size[1]);
-        track
-            .tally
-            .sample(Feature::Points, f64::from(points) * range * range / area.max(1e-3));
+        // Far away one point more or less is all the difference.
+        if range <= p.within_m {
+            let area = size[2] * size[0].max(size[1]);
+            let density = f64::from(points) * range * range / area.max(1e-3);
+            track.tally.sample(Feature::Points, density);
+        }
         if !self.enabled(Rule::Lidar) {
             return;
         }

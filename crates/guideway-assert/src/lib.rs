@@ -76,7 +76,7 @@
 //! Labels are checked with [`Subject::Labels`], whose rules are stricter. Priors are learned from the same objects, and [`rank()`] joins both.
 //!
 //! ```
-//! use guideway_assert::{Checker, Cuboid, DVec3, Frame, Observation, Priors, Rules, Sample, Se3, Subject, rank};
+//! use guideway_assert::{Checker, Cuboid, DVec3, Frame, Observation, Priors, Rules, Se3, Subject, rank};
 //!
 //! let rules = Rules::shipped()?;
 //! let mut checker = Checker::new(rules.clone(), Subject::Labels);
@@ -95,7 +95,7 @@
 //!     found.append(checker.frame(&frame, &cars));
 //! }
 //! found.append(checker.finish_recording());
-//! let priors = Priors::learn(found.objects.iter().map(Sample::from));
+//! let priors = Priors::of_objects(&found.objects);
 //! let suspects = rank(&found.objects, &found.violations, &priors, rules.set(Subject::Labels));
 //! assert_eq!(suspects[0].object, "track:17");
 //! assert_eq!(suspects[0].reasons[0].message, "car: length 5.87 is unlike the class");

@@ -13,6 +13,9 @@ const ENOUGH: usize = 4;
 /// Most sightings that a prediction looks at: older ones know less of where it is going.
 const RECENT: usize = 8;
 
+/// Longest time over which the way of a box in the image is a straight line, s.
+const MOST_AHEAD_S: f64 = 1.0;
+
 /// A class as the rules see it.
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
@@ -61,6 +64,29 @@ pub(crate) struct Motion {
     pub(crate) yaw: Option<f64>,
     /// Is the way long enough against the noise for its direction to mean something?
     pub(crate) clear: bool,
+}
+
+/// Where a box in the image should be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct BoxAhead {
+    /// Centre, px.
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    /// Logarithm of the size (root of the area) in px.
+    pub(crate) ln_size: f64,
+    /// Is its motion known? With fewer than three sightings it is taken to stand still.
+    pub(crate) known: bool,
+    /// Since the sighting that it goes on from, s.
+    pub(crate) age_s: f64,
+}
+
+impl BoxAhead {
+    /// A box of before at the centre that is predicted.
+    pub(crate) fn carry(self, bbox: BBox) -> BBox {
+        let [x, y] = bbox.center();
+        let (dx, dy) = (self.x - x, self.y - y);
+        BBox::new(bbox.x_min + dx, bbox.y_min + dy, bbox.x_max + dx, bbox.y_max + dy)
+    }
 }
 
 pub(crate) fn seconds(from_ns: i64, to_ns: i64) -> f64 {
@@ -181,8 +207,8 @@ impl Past {
         extrapolate(&sights).map(|p| (DVec3::from_array(p), known))
     }
 
-    /// Where its box should be as `[x, y, ln size, _]` in px, and whether its motion was known. Only boxes that nothing cuts say where they go.
-    pub(crate) fn predict_box(&self, stamp_ns: i64) -> Option<([f64; 3], bool)> {
+    /// Where its box should be. Only boxes that nothing cuts say where they go; what they say is forgotten after a second.
+    pub(crate) fn predict_box(&self, stamp_ns: i64) -> Option<BoxAhead> {
         let sights: Vec<(f64, [f64; 3])> = self
             .sights
             .iter()
@@ -192,8 +218,18 @@ impl Past {
             .filter(|s| !s.cut)
             .filter_map(|s| s.place.bbox.map(|b| (seconds(stamp_ns, s.stamp_ns), box_state(b))))
             .collect();
-        let known = sights.len() >= 3;
-        extrapolate(&sights).map(|p| (p, known))
+        let age_s = -sights.first()?.0;
+        if age_s > MOST_AHEAD_S {
+            return None;
+        }
+        let [x, y, ln_size] = extrapolate(&sights)?;
+        Some(BoxAhead {
+            x,
+            y,
+            ln_size,
+            known: sights.len() >= 3,
+            age_s,
+        })
     }
 
     /// Medians of length, width and height, m, and of how many sightings.

@@ -24,6 +24,9 @@ use crate::object::{Feature, Object};
 /// Fewest values from which something is learned of a class.
 pub const MIN_COUNT: usize = 30;
 
+/// Fewest frames of an object from which something is learned.
+pub const MIN_FRAMES: u64 = 5;
+
 /// Degrees of freedom of the distribution.
 pub const FREEDOM: f64 = 4.0;
 
@@ -49,7 +52,6 @@ impl Sample {
     }
 }
 
-/// One row for each object: many frames of one parked car are one car.
 impl From<&Object> for Sample {
     fn from(object: &Object) -> Self {
         Self {
@@ -114,7 +116,7 @@ fn scale(feature: Feature) -> Scale {
         },
         Feature::Jump | Feature::HeadingStep => Scale {
             of: |v| v.max(0.0),
-            least: 0.1,
+            least: 0.03,
             both_sides: false,
         },
         Feature::SizeChange => log(0.03, false),
@@ -138,6 +140,10 @@ impl Priors {
         for row in rows {
             let of_class = values.entry(row.class).or_default();
             for (feature, value) in row.features {
+                // A scale may make a number of what is none.
+                if !value.is_finite() {
+                    continue;
+                }
                 let value = (scale(feature).of)(value);
                 if value.is_finite() {
                     of_class.entry(feature).or_default().push(value);
@@ -169,12 +175,19 @@ impl Priors {
         Self { classes }
     }
 
+    /// Learns from objects, one row each: many frames of one parked car are one car. Those seen in fewer than [`MIN_FRAMES`] frames are left out: false alarms
+    /// would teach what a detector imagines.
+    pub fn of_objects<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Self {
+        let seen = objects.into_iter().filter(|object| object.frames >= MIN_FRAMES);
+        Self::learn(seen.map(Sample::from))
+    }
+
     /// How surprising a value is, nats from 0; `None` where nothing is known of the class, or the value is no number.
     pub fn surprise(&self, class: &str, feature: Feature, value: f64) -> Option<f64> {
         let usual = self.classes.get(class)?.get(&feature)?;
         let Scale { of, least, both_sides } = scale(feature);
         let off = of(value) - usual.median;
-        if !off.is_finite() {
+        if !value.is_finite() || !off.is_finite() {
             return None;
         }
         if off < 0.0 && !both_sides {

@@ -9,11 +9,11 @@
 //! Each summand is kept as a [`Reason`]. Priors may be learned from the labels that are ranked: quantiles do not mind a few per cent of errors.
 //!
 //! ```
-//! use guideway_assert::{Checker, Priors, Rules, Sample, Subject, rank};
+//! use guideway_assert::{Checker, Priors, Rules, Subject, rank};
 //!
 //! let mut checker = Checker::new(Rules::shipped()?, Subject::Labels);
 //! let found = checker.check([]);
-//! let priors = Priors::learn(found.objects.iter().map(Sample::from));
+//! let priors = Priors::of_objects(&found.objects);
 //! let suspects = rank(&found.objects, &found.violations, &priors, Rules::shipped()?.set(Subject::Labels));
 //! assert!(suspects.is_empty(), "there was nothing to be suspicious of");
 //! # Ok::<(), guideway_assert::AssertError>(())

@@ -481,7 +481,12 @@ mod tests {
             "[rules.duplicate]\nmay_overlap = [[\"bycicle\", \"cyclist\"]]",
         ] {
             let error = Rules::from_toml(text).unwrap_err();
-            out += &format!("{error}\nhint: {}\n\n", error.hint().unwrap());
+            out.extend([
+                error.to_string(),
+                "\nhint: ".to_owned(),
+                error.hint().unwrap(),
+                "\n\n".to_owned(),
+            ]);
         }
         insta::assert_snapshot!(out);
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use guideway_core::BBox;
 
 use crate::input::{Frame, View};
-use crate::motion::{Past, box_state, seconds};
+use crate::motion::{Past, seconds};
 use crate::object::Tally;
 use crate::outcome::Outcome;
 use crate::params::RuleSet;
@@ -194,9 +194,11 @@ impl Stream {
                 }
                 let fit = match (one.bbox(), last.place.bbox) {
                     (Some(bbox), Some(before)) => {
-                        let iou = bbox
-                            .iou(before)
-                            .max(bbox.iou(moved(before, track.past.predict_box(stamp_ns))));
+                        let ahead = track
+                            .past
+                            .predict_box(stamp_ns)
+                            .map_or(before, |ahead| ahead.carry(before));
+                        let iou = bbox.iou(before).max(bbox.iou(ahead));
                         (iou >= set.all.link_iou).then_some(iou)
                     }
                     _ => one
@@ -254,14 +256,4 @@ impl Stream {
             })
             .collect()
     }
-}
-
-/// The box at its predicted centre.
-fn moved(bbox: BBox, prediction: Option<([f64; 3], bool)>) -> BBox {
-    let Some(([x, y, _], _)) = prediction else {
-        return bbox;
-    };
-    let [from_x, from_y, _] = box_state(bbox);
-    let (dx, dy) = (x - from_x, y - from_y);
-    BBox::new(bbox.x_min + dx, bbox.y_min + dy, bbox.x_max + dx, bbox.y_max + dy)
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use guideway_core::BBox;
 
+use crate::frame_rules::{UNSETTLED, settled};
 use crate::input::View;
 use crate::motion::{Sight, box_state, seconds};
 use crate::object::Feature;
@@ -17,6 +18,8 @@ use crate::stream::{At, Birth, Flip, Gap, Recent, Stream, Track};
 const USUAL: usize = 5;
 /// Fastest that the vehicle itself moves, m/s: what it adds to speeds that are relative to it.
 const EGO_MPS: f64 = 45.0;
+/// How fast what is out of sight gets away from where it should be, m/s.
+const LOST_MPS: f64 = 1.5;
 /// How long ago what a new object came from may have been seen, s.
 const BEFORE_S: f64 = 0.6;
 
@@ -28,7 +31,7 @@ impl Desk<'_> {
             self.flips(seen, track, &last);
             self.gaps(seen, track, &last, recent);
             self.jump(seen, track, dt);
-            self.size_jump(seen, track, dt);
+            self.size_jump(seen, track);
             self.turned(seen, track, &last, dt);
         } else {
             for rule in [Rule::Teleport, Rule::SizeJump, Rule::Flicker, Rule::ClassFlip] {
@@ -44,6 +47,10 @@ impl Desk<'_> {
 
     fn flips(&mut self, seen: &Seen, track: &mut Track, last: &Sight) {
         if !self.enabled(Rule::ClassFlip) {
+            return;
+        }
+        if !self.plain(&seen.sight.place, self.view) || seen.sight.cut {
+            self.outcome.skip(Rule::ClassFlip, "not in plain view");
             return;
         }
         self.outcome.check(Rule::ClassFlip);
@@ -199,13 +206,13 @@ impl Desk<'_> {
             }
             ((here - there).truncate().length(), limit, "m")
         } else if let (Some(bbox), false) = (seen.bbox(), sight.cut)
-            && let Some(([x, y, size], known)) = track.past.predict_box(sight.stamp_ns)
+            && let Some(ahead) = track.past.predict_box(sight.stamp_ns)
         {
             let [to_x, to_y, to_size] = box_state(bbox);
-            let unit = size.max(to_size).exp();
-            let limit = p.margin_sizes + p.per_s_sizes * dt;
-            let limit = if known { limit } else { 2.0 * limit };
-            ((to_x - x).hypot(to_y - y) / unit, limit, "sizes of its box")
+            let unit = ahead.ln_size.max(to_size).exp();
+            let limit = p.margin_sizes + p.per_s_sizes * ahead.age_s;
+            let limit = if ahead.known { limit } else { 2.0 * limit };
+            ((to_x - ahead.x).hypot(to_y - ahead.y) / unit, limit, "sizes of its box")
         } else {
             if self.enabled(Rule::Teleport) {
                 self.outcome
@@ -235,7 +242,7 @@ impl Desk<'_> {
         }
     }
 
-    fn size_jump(&mut self, seen: &Seen, track: &mut Track, dt: f64) {
+    fn size_jump(&mut self, seen: &Seen, track: &mut Track) {
         let p = self.set.size_jump.clone();
         let sight = &seen.sight;
         let (value, limit, what) = if sight.cut {
@@ -252,9 +259,21 @@ impl Desk<'_> {
                 .into_iter()
                 .fold((1.0, "length"), |best, next| if next.0 > best.0 { next } else { best });
             (factor, p.ratio, what)
-        } else if let (Some(bbox), Some(([.., to], true))) = (seen.bbox(), track.past.predict_box(sight.stamp_ns)) {
-            let factor = (box_state(bbox)[2] - to).abs().exp();
-            (factor, p.box_ratio * (p.box_per_s * dt).exp(), "size of the box")
+        } else if track.linked {
+            // The overlap that linked it leaves little room for a jump, and says little about its being the same.
+            if self.enabled(Rule::SizeJump) {
+                self.outcome.skip(Rule::SizeJump, "no identity");
+            }
+            return;
+        } else if let (Some(bbox), Some(ahead)) = (seen.bbox(), track.past.predict_box(sight.stamp_ns))
+            && ahead.known
+        {
+            let factor = (box_state(bbox)[2] - ahead.ln_size).abs().exp();
+            (
+                factor,
+                p.box_ratio * (p.box_per_s * ahead.age_s).exp(),
+                "size of the box",
+            )
         } else {
             if self.enabled(Rule::SizeJump) {
                 self.outcome.skip(Rule::SizeJump, "seen too shortly");
@@ -323,7 +342,9 @@ impl Desk<'_> {
         match speed {
             Some(value) => {
                 track.tally.worst(Feature::Speed, value);
-                if self.enabled(Rule::Speed) {
+                if self.enabled(Rule::Speed) && !settled(seen, track) {
+                    self.outcome.skip(Rule::Speed, UNSETTLED);
+                } else if self.enabled(Rule::Speed) {
                     self.outcome.check(Rule::Speed);
                     let limit = sight.kind.limits.max_mps;
                     if value > limit {
@@ -400,6 +421,10 @@ impl Desk<'_> {
             self.outcome.skip(Rule::Prior, "no priors were given");
             return;
         };
+        if !settled(seen, track) {
+            self.outcome.skip(Rule::Prior, UNSETTLED);
+            return;
+        }
         let class = &*seen.sight.kind.name;
         let mut features: Vec<(Feature, f64)> = Vec::new();
         if let Some(([length, width, height], count)) = track.past.usual_size()
@@ -488,7 +513,41 @@ impl Desk<'_> {
                 return Birth::Fine;
             }
         }
+        if stream
+            .tracks
+            .iter()
+            .any(|(key, track)| *key != seen.key && self.back(seen, track))
+        {
+            return Birth::Fine;
+        }
         Birth::Suspicious
+    }
+
+    /// Is this an object that was lost, and comes back under another name?
+    fn back(&self, seen: &Seen, track: &Track) -> bool {
+        let now = self.frame.stamp_ns;
+        let Some(last) = track.past.last() else { return false };
+        let dt = seconds(last.stamp_ns, now);
+        // What was there for a moment alone is a false alarm, not somebody.
+        if dt <= 0.0 || track.tally.frames < USUAL as u64 || last.kind.name != seen.sight.kind.name {
+            return false;
+        }
+        if let (Some(here), Some(was), Some((there, _))) = (seen.sight.position, last.position, track.past.predict(now))
+        {
+            let reach = self.set.all.link_m + LOST_MPS * dt;
+            return last.over_ground == seen.sight.over_ground
+                && ((here - was).truncate().length() < reach || (here - there).truncate().length() < reach);
+        }
+        let (Some(here), Some(was)) = (seen.bbox(), last.place.bbox) else {
+            return false;
+        };
+        let [x, y, size] = box_state(here);
+        let ahead = track.past.predict_box(now).map_or(was, |ahead| ahead.carry(was));
+        (size - box_state(was)[2]).abs() < std::f64::consts::LN_2
+            && [was, ahead].into_iter().any(|b| {
+                let [u, v] = b.center();
+                (x - u).hypot(y - v) < 0.5 * size.exp()
+            })
     }
 
     /// What came out of nowhere is said as long as it stays where it can be seen well, up to the number of frames that the rule asks for.

@@ -7,7 +7,7 @@ use guideway_core::DQuat;
 use rand::RngExt as _;
 use rand_distr::{Distribution as _, Poisson};
 
-use crate::world::{DT, HEIGHT, Moment, Rng, Truth, WIDTH, normal};
+use crate::world::{DT, HEIGHT, Moment, Rng, Truth, WIDTH, normal, size_of};
 
 /// What the detector gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,7 @@ pub(crate) struct Row {
     pub(crate) points: Option<u32>,
     pub(crate) ground_z: Option<f64>,
     pub(crate) in_solid: Option<bool>,
+    pub(crate) occlusion: Option<f64>,
 }
 
 impl Row {
@@ -46,6 +47,7 @@ impl Row {
             points: self.points,
             ground_z: self.ground_z,
             in_solid: self.in_solid,
+            occlusion: self.occlusion,
             ..Observation::default()
         }
     }
@@ -89,7 +91,7 @@ pub(crate) fn ghost_name(fault: usize) -> String {
 /// Is it in plain view of the sensor, and well within reach?
 fn plain(kind: Kind, o: &Truth) -> bool {
     let inside = o.bbox.is_some_and(|b| {
-        b.height() > 55.0 && b.x_min > 25.0 && b.y_min > 12.0 && b.x_max < WIDTH - 25.0 && b.y_max < HEIGHT - 12.0
+        b.height() > 64.0 && b.x_min > 25.0 && b.y_min > 12.0 && b.x_max < WIDTH - 25.0 && b.y_max < HEIGHT - 12.0
     });
     match kind {
         Kind::Around => o.range < 32.0 && o.range > 4.0 && o.visible_around > 0.97,
@@ -153,11 +155,17 @@ pub(crate) fn plan(rng: &mut Rng, kind: Kind, moments: &[Moment], count: usize) 
                 })
             });
             let ghost = rule == Appearance;
+            // Nothing may be where the ghost will be, or near: it could have come from there.
+            let clear = !ghost
+                || moments[first..last].iter().all(|m| {
+                    m.objects
+                        .iter()
+                        .all(|o| o.cuboid.center.x < -1.0 || o.cuboid.center.x > 25.0 || o.cuboid.center.y.abs() > 6.5)
+                });
             let free = !faults.iter().any(|f| {
-                (f.object == object.id && !f.ghost && !ghost)
-                    || (f.from < to_end(from, frames) + 40 && from < f.to + 40)
+                (f.object == object.id && !f.ghost && !ghost) || (from < f.to + 80 && f.from < from + frames + 80)
             });
-            if suits && free {
+            if (suits || ghost) && clear && free {
                 faults.push(Fault {
                     rule,
                     object: object.id,
@@ -170,10 +178,6 @@ pub(crate) fn plan(rng: &mut Rng, kind: Kind, moments: &[Moment], count: usize) 
         }
     }
     faults
-}
-
-fn to_end(from: usize, frames: usize) -> usize {
-    from + frames
 }
 
 struct Memory {
@@ -218,7 +222,7 @@ pub(crate) fn detect(rng: &mut Rng, kind: Kind, moments: &[Moment], faults: &[Fa
                 object.visible
             };
             // Small, far and hidden things are missed; all others seldom.
-            let pixels = object.bbox.map_or(0.0, |b| b.height());
+            let pixels = object.bbox.map_or(0.0, guideway_assert::BBox::height);
             let (reach, small) = match kind {
                 Kind::Around => (object.range < 90.0, (object.range / 90.0).powi(4)),
                 _ => (object.bbox.is_some(), (-pixels / 18.0).exp()),
@@ -304,11 +308,12 @@ pub(crate) fn detect(rng: &mut Rng, kind: Kind, moments: &[Moment], faults: &[Fa
                 bbox,
                 cuboid,
                 points: space.then(|| {
-                    let mean = (beam * object.gloss * object.visible_around).max(1e-6);
+                    let mean = (beam * object.gloss * visible).max(1e-6);
                     Poisson::new(mean).unwrap().sample(rng) as u32
                 }),
                 ground_z: space.then_some(ground),
                 in_solid: (kind == Kind::Full).then_some(false),
+                occlusion: None,
             };
             if row.bbox.is_some_and(|b| !b.is_valid()) {
                 continue;
@@ -374,7 +379,11 @@ fn spoil(
             if let Some(b) = &mut row.bbox {
                 let [x, y] = b.center();
                 let (w, h) = (b.width(), b.height());
-                *b = BBox::from_cxcywh(x, y, w * 0.12, h * 1.3);
+                *b = if object.class == "car" {
+                    BBox::from_cxcywh(x, y, w * 1.1, h * 0.12)
+                } else {
+                    BBox::from_cxcywh(x, y, w * 3.0, h * 0.25)
+                };
             }
         }
         Rule::Speed => {
@@ -478,6 +487,7 @@ fn apparition(rng: &mut Rng, kind: Kind, at: usize, since: usize, ground: f64) -
         points: space.then_some(40),
         ground_z: space.then_some(ground),
         in_solid: (kind == Kind::Full).then_some(false),
+        occlusion: None,
     }
 }
 
@@ -501,11 +511,7 @@ fn clutter(rng: &mut Rng, kind: Kind, rows: &mut Vec<Row>, next: &mut u32) {
             _ => 0.8,
         };
         let space = kind == Kind::Full || kind == Kind::Around;
-        let size = match class {
-            "car" => [4.4, 1.8, 1.5],
-            "pedestrian" => [0.6, 0.6, 1.7],
-            _ => [1.8, 0.6, 1.7],
-        };
+        let size = size_of(rng, class);
         let pose = Se3::from_yaw(
             rng.random_range(-3.0..3.0),
             DVec3::new(
@@ -524,6 +530,7 @@ fn clutter(rng: &mut Rng, kind: Kind, rows: &mut Vec<Row>, next: &mut u32) {
             points: space.then(|| rng.random_range(0..20)),
             ground_z: space.then_some(0.0),
             in_solid: (kind == Kind::Full).then_some(false),
+            occlusion: None,
         });
     }
 }

@@ -66,7 +66,7 @@ struct Actor {
     cross: f64,
 }
 
-fn size_of(rng: &mut Rng, class: &str) -> [f64; 3] {
+pub(crate) fn size_of(rng: &mut Rng, class: &str) -> [f64; 3] {
     let mut around = |mean: f64, spread: f64| mean * normal(rng, 0.0, spread).exp();
     match class {
         "car" => {
@@ -207,7 +207,10 @@ fn directions(cuboid: &Cuboid) -> BBox {
     let range = cuboid.center.truncate().length().max(1.0);
     let angle = cuboid.center.y.atan2(cuboid.center.x);
     let relative = cuboid.yaw() - angle;
-    let across = (cuboid.length * relative.sin().abs() + cuboid.width * relative.cos().abs()) / 2.0;
+    let across = f64::midpoint(
+        cuboid.length * relative.sin().abs(),
+        cuboid.width * relative.cos().abs(),
+    );
     let half = across.atan2(range);
     let (low, high) = (
         cuboid.center.z - cuboid.height / 2.0,
