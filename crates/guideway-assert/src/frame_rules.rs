@@ -204,6 +204,10 @@ impl Desk<'_> {
         if !self.enabled(Rule::Lidar) {
             return;
         }
+        if !seen.sight.kind.limits.grounded {
+            self.outcome.skip(Rule::Lidar, "may hang above what the lidar sees");
+            return;
+        }
         if range > p.within_m {
             self.outcome.skip(Rule::Lidar, "too far away");
             return;

@@ -205,6 +205,12 @@ impl Desk<'_> {
                 limit += (sight.kind.limits.max_mps + relative) * dt;
             }
             ((here - there).truncate().length(), limit, "m")
+        } else if seen.bbox().is_some_and(|bbox| bbox.height() < self.set.all.plain_px) {
+            // A few pixels of what is far away or half hidden are anywhere.
+            if self.enabled(Rule::Teleport) {
+                self.outcome.skip(Rule::Teleport, "small in the image");
+            }
+            return;
         } else if let (Some(bbox), false) = (seen.bbox(), sight.cut)
             && let Some(ahead) = track.past.predict_box(sight.stamp_ns)
         {

@@ -26,6 +26,10 @@ pub const RULES: &[Rule] = &Rule::ALL;
 
 /// Frames whose boxes are in memory at a time.
 const BLOCK: usize = 2048;
+/// A camera's and a lidar's frames this near in time show the same, ns.
+const MOMENT_NS: i64 = 150_000_000;
+/// Of an object of which more than this part is hidden the lidar may see nothing.
+const MOSTLY_HIDDEN: f64 = 0.4;
 /// The kind of a ticket's record.
 const TICKET: &str = "ticket";
 
@@ -351,13 +355,28 @@ impl Workspace {
         let rows: Vec<LabelRow> = self.rows(&format!(
             "SELECT * FROM labels WHERE frame_id IN ({listed}) AND NOT is_crowd AND NOT is_ignored ORDER BY label_id"
         ))?;
+        // What a camera sees most of, by track: a wall may hide the others from the lidar as well.
+        let mut seen: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for row in &rows {
+            let frame = by_id
+                .get(row.frame_id.as_str())
+                .filter(|frame| frame.modality == "camera");
+            if hidden(&attributes(row)).is_some_and(|part| part > MOSTLY_HIDDEN) {
+                continue;
+            }
+            if let (Some(track), Some(stamp)) = (&row.track_id, frame.and_then(|frame| frame.timestamp_ns)) {
+                seen.entry(track.clone()).or_default().push(stamp);
+            }
+        }
+        let is_seen = |track: Option<&String>, stamp: Option<i64>| {
+            let stamps = track.and_then(|track| seen.get(track));
+            stamps
+                .zip(stamp)
+                .is_some_and(|(stamps, stamp)| stamps.iter().any(|at| (at - stamp).abs() <= MOMENT_NS))
+        };
         for row in rows {
             let frame = by_id.get(row.frame_id.as_str());
-            let attributes: Value = row
-                .attributes
-                .as_deref()
-                .and_then(|text| serde_json::from_str(text).ok())
-                .unwrap_or_default();
+            let attributes = attributes(&row);
             let corners = [row.x_min, row.y_min, row.x_max, row.y_max];
             boxes.entry(row.frame_id.clone()).or_default().push(BoxRow {
                 bbox: match corners {
@@ -367,10 +386,9 @@ impl Workspace {
                 cuboid: frame.and_then(|frame| place.cuboid_in_ego(&row, frame)),
                 points: attributes["num_lidar_pts"]
                     .as_u64()
+                    .filter(|_| is_seen(row.track_id.as_ref(), frame.and_then(|frame| frame.timestamp_ns)))
                     .and_then(|points| u32::try_from(points).ok()),
-                occlusion: attributes["occlusion"]
-                    .as_f64()
-                    .filter(|part| (0.0..=1.0).contains(part)),
+                occlusion: hidden(&attributes),
                 class: row.class,
                 id: row.label_id,
                 score: None,
@@ -436,6 +454,20 @@ impl Place {
             _ => None,
         }
     }
+}
+
+/// What else a label says.
+fn attributes(label: &LabelRow) -> Value {
+    let text = label.attributes.as_deref();
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// How much of a labelled object is hidden, 0 to 1, where the label says so.
+fn hidden(attributes: &Value) -> Option<f64> {
+    attributes["occlusion"]
+        .as_f64()
+        .filter(|part| (0.0..=1.0).contains(part))
 }
 
 fn observations(rows: &[BoxRow]) -> Vec<Observation<'_>> {
