@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::dataset::ids;
 use crate::error::{Error, ErrorKind};
+use crate::evaluate::cuboid_in_ego;
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 
@@ -443,16 +444,11 @@ impl Place {
     }
 
     fn cuboid_in_ego(&self, label: &LabelRow, frame: &FrameRow) -> Option<Cuboid> {
-        let cuboid = Cuboid::from_slice(&label.cuboid).ok()?;
-        match label.cuboid_frame.as_deref()? {
-            "ego" => Some(cuboid),
-            "sensor" => {
-                let sensor = self.sensors.get(&frame.sensor_id)?;
-                Some(cuboid.transformed(Se3::from_slice(&sensor.ego_from_sensor).ok()?))
-            }
-            "world" => Some(cuboid.transformed(self.path.at(frame.timestamp_ns?)?.inverse())),
-            _ => None,
-        }
+        cuboid_in_ego(
+            (&label.cuboid, label.cuboid_frame.as_deref()?),
+            || Se3::from_slice(&self.sensors.get(&frame.sensor_id)?.ego_from_sensor).ok(),
+            || self.path.at(frame.timestamp_ns?),
+        )
     }
 }
 

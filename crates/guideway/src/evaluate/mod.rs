@@ -34,6 +34,7 @@ pub use diff::{DiffOptions, EvalDelta, EvalDiff};
 pub use gate::{GateFile, GateReport, GateResult, GateRule};
 pub use mistakes::{Driven, MistakeRate};
 pub use report::{ReportOptions, WrittenReport, report_folder};
+pub(crate) use scene::cuboid_in_ego;
 
 /// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time.
 const EVALUATION_VERSION: i64 = 2;

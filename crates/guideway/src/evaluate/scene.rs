@@ -165,13 +165,11 @@ impl Scene {
     }
 
     pub(super) fn cuboid_in_ego(&self, label: &LabelInfo, frame: &FrameInfo) -> Option<Cuboid> {
-        let cuboid = Cuboid::from_slice(&label.cuboid).ok()?;
-        match label.cuboid_frame.as_deref()? {
-            "ego" => Some(cuboid),
-            "sensor" => Some(cuboid.transformed(self.cameras.get(&frame.sensor_id)?.1)),
-            "world" => Some(cuboid.transformed(self.path.at(frame.timestamp_ns?)?.inverse())),
-            _ => None,
-        }
+        cuboid_in_ego(
+            (&label.cuboid, label.cuboid_frame.as_deref()?),
+            || Some(self.cameras.get(&frame.sensor_id)?.1),
+            || self.path.at(frame.timestamp_ns?),
+        )
     }
 
     /// Where a tracked object is and how fast its distance shrinks, m/s: on the straight line between its sightings before and after.
@@ -201,6 +199,21 @@ impl Scene {
             (None, from, to) => *from.or(to).filter(|at| (at.stamp_ns - stamp_ns).abs() <= MOMENT_NS)?,
         };
         Some((here, closing))
+    }
+}
+
+/// A label's cuboid in the ego frame, from the ten numbers of the tables and the frame that they name; `ego_from_sensor` and `world_from_ego` are asked for where they are needed.
+pub(crate) fn cuboid_in_ego(
+    (numbers, frame): (&[f64], &str),
+    ego_from_sensor: impl FnOnce() -> Option<Se3>,
+    world_from_ego: impl FnOnce() -> Option<Se3>,
+) -> Option<Cuboid> {
+    let cuboid = Cuboid::from_slice(numbers).ok()?;
+    match frame {
+        "ego" => Some(cuboid),
+        "sensor" => Some(cuboid.transformed(ego_from_sensor()?)),
+        "world" => Some(cuboid.transformed(world_from_ego()?.inverse())),
+        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::atomic::{check_out, write_atomic};
 use crate::dataset::ids;
 use crate::error::Error;
-use crate::evaluate::EvalReport;
+use crate::evaluate::{EvalReport, cuboid_in_ego};
 use crate::workspace::{Workspace, quote};
 
 /// Pictures on a page at most: a page that does not open is of no use.
@@ -427,13 +427,11 @@ impl Around {
 
     /// A label's cuboid in the ego frame.
     fn cuboid_in_ego(&self, label: &LabelRow, frame: &FrameRow) -> Option<Cuboid> {
-        let cuboid = Cuboid::from_slice(&label.cuboid).ok()?;
-        match label.cuboid_frame.as_deref()? {
-            "ego" => Some(cuboid),
-            "sensor" => Some(cuboid.transformed(self.ego_from_sensor(frame)?)),
-            "world" => Some(cuboid.transformed(self.path.at(frame.timestamp_ns?)?.inverse())),
-            _ => None,
-        }
+        cuboid_in_ego(
+            (&label.cuboid, label.cuboid_frame.as_deref()?),
+            || self.ego_from_sensor(frame),
+            || self.path.at(frame.timestamp_ns?),
+        )
     }
 
     fn ego_from_sensor(&self, frame: &FrameRow) -> Option<Se3> {
