@@ -11,7 +11,9 @@ use crate::rules::ClassLimits;
 /// Fewest sightings that say how something moves.
 const ENOUGH: usize = 4;
 /// Most sightings that a prediction looks at: older ones know less of where it is going.
-const RECENT: usize = 8;
+const RECENT: usize = 5;
+/// Sightings older than this before the last say nothing of where it is going now, s.
+const RECENT_S: f64 = 1.1;
 
 /// Longest time over which the way of a box in the image is a straight line, s.
 const MOST_AHEAD_S: f64 = 1.0;
@@ -36,6 +38,7 @@ pub(crate) struct Sight {
     pub(crate) place: Place,
     /// Is it hidden in part, or cut by the border?
     pub(crate) cut: bool,
+    pub(crate) score: Option<f64>,
     /// Centre, m, over ground or relative to the vehicle.
     pub(crate) position: Option<DVec3>,
     pub(crate) over_ground: bool,
@@ -193,6 +196,11 @@ impl Past {
         median(&mut speeds)
     }
 
+    fn is_recent(&self, sight: &Sight) -> bool {
+        self.last()
+            .is_some_and(|last| seconds(sight.stamp_ns, last.stamp_ns) <= RECENT_S)
+    }
+
     /// Where it should be, m, and whether its motion was known: with fewer than three sightings it is taken to stand still.
     pub(crate) fn predict(&self, stamp_ns: i64) -> Option<(DVec3, bool)> {
         let sights: Vec<(f64, [f64; 3])> = self
@@ -200,7 +208,7 @@ impl Past {
             .iter()
             .rev()
             .take(RECENT)
-            .take_while(|s| s.frame >= self.moves_from)
+            .take_while(|s| s.frame >= self.moves_from && self.is_recent(s))
             .filter_map(|s| s.position.map(|p| (seconds(stamp_ns, s.stamp_ns), p.to_array())))
             .collect();
         let known = sights.len() >= 3;
@@ -214,7 +222,7 @@ impl Past {
             .iter()
             .rev()
             .take(RECENT)
-            .take_while(|s| s.frame >= self.boxes_from)
+            .take_while(|s| s.frame >= self.boxes_from && self.is_recent(s))
             .filter(|s| !s.cut)
             .filter_map(|s| s.place.bbox.map(|b| (seconds(stamp_ns, s.stamp_ns), box_state(b))))
             .collect();
@@ -230,6 +238,13 @@ impl Past {
             known: sights.len() >= 3,
             age_s,
         })
+    }
+
+    /// Frames per second, as far as its sightings tell.
+    pub(crate) fn frame_rate(&self, frame: u64, stamp_ns: i64) -> Option<f64> {
+        let first = self.sights.front()?;
+        let time = seconds(first.stamp_ns, stamp_ns);
+        (time > 0.0).then(|| (frame - first.frame) as f64 / time)
     }
 
     /// Medians of length, width and height, m, and of how many sightings.

@@ -139,6 +139,9 @@ params! {
         border_px: f64,
         /// …and when nearer objects cover no more than this part of it, 0..=1.
         covered: f64,
+        /// Score from which a detector is sure. What is half hidden, by whatever nobody told of, it is not sure of: no hole next to such a sighting counts, and no
+        /// object that begins with one came out of nowhere.
+        sure_score: f64,
         /// Most objects at a time per sensor, and most observations per frame; more are counted and left out.
         max_objects: u32,
         /// Classes that mark areas to be left alone.
@@ -182,6 +185,8 @@ rule_params! {
     Flicker FlickerRule in flicker {
         /// So many holes…
         min_gaps: u32,
+        /// …that make up this part of the frames, 0..=1…
+        min_share: f64,
         /// …within this time, s.
         window_s: f64,
         /// Longer than this is no flicker, s.

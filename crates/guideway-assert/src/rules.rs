@@ -273,6 +273,8 @@ fn check_set(prefix: &str, set: &RuleSet) -> Result<(), AssertError> {
         ("all.min_score", all.min_score),
         ("all.link_iou", all.link_iou),
         ("all.covered", all.covered),
+        ("all.sure_score", all.sure_score),
+        ("flicker.min_share", set.flicker.min_share),
         ("duplicate.iou", set.duplicate.iou),
         ("duplicate.iou_bev", set.duplicate.iou_bev),
     ];

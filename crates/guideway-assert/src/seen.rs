@@ -174,7 +174,7 @@ pub(crate) fn clean(
             );
             continue;
         }
-        match clean_one(frame, number, (row, observation), kind, outcome) {
+        match clean_one(frame, number, (row, observation), (kind, score), outcome) {
             Some(seen) => out.push(seen),
             None => outcome.warn("no-geometry", "neither a box nor a cuboid: nothing can be checked", at),
         }
@@ -197,7 +197,7 @@ fn clean_one(
     frame: &Frame<'_>,
     number: u64,
     (row, observation): (usize, &Observation<'_>),
-    kind: Kind,
+    (kind, score): (Kind, Option<f64>),
     outcome: &mut Outcome,
 ) -> Option<Seen> {
     let at = || format!("{}, row {row}", place_of(frame));
@@ -264,6 +264,7 @@ fn clean_one(
             kind,
             place: Place::new(bbox, in_ego.as_ref()),
             cut: false,
+            score,
             position: ground.map(|cuboid| cuboid.center),
             over_ground: to_ground.is_some(),
             size: cuboid.map(|cuboid| [cuboid.length, cuboid.width, cuboid.height]),

@@ -28,6 +28,8 @@ pub(crate) struct At {
 #[derive(Debug, Clone)]
 pub(crate) struct Gap {
     pub(crate) end_ns: i64,
+    /// In so many frames.
+    pub(crate) frames: u64,
     /// The frames in which it was missing; empty once they were reported.
     pub(crate) missing: Vec<At>,
 }

@@ -109,7 +109,7 @@ impl Desk<'_> {
             track.tally.worst(Feature::Gap, 0.0);
             return;
         }
-        if lasted > p.max_gap_s || last.cut || seen.sight.cut {
+        if lasted > p.max_gap_s || last.cut || seen.sight.cut || !self.sure(last) || !self.sure(&seen.sight) {
             return;
         }
         let mut missing = Vec::new();
@@ -136,13 +136,20 @@ impl Desk<'_> {
         if !self.enabled(Rule::Flicker) {
             return;
         }
-        track.gaps.push_back(Gap { end_ns: now, missing });
+        track.gaps.push_back(Gap {
+            end_ns: now,
+            frames,
+            missing,
+        });
         let alone = p.long_gap_frames > 0 && frames >= u64::from(p.long_gap_frames);
         let count = track.gaps.len();
-        if !alone && count < p.min_gaps as usize {
+        let in_window = track.past.frame_rate(seen.sight.frame, now).unwrap_or(0.0) * p.window_s;
+        let missed: u64 = track.gaps.iter().map(|gap| gap.frames).sum();
+        let many = count >= p.min_gaps as usize && missed as f64 >= p.min_share * in_window;
+        if !alone && !many {
             return;
         }
-        let due: Vec<At> = if count >= p.min_gaps as usize {
+        let due: Vec<At> = if many {
             track
                 .gaps
                 .iter_mut()
@@ -157,7 +164,7 @@ impl Desk<'_> {
         };
         let name = seen.sight.kind.name.clone();
         for at in due {
-            let (measured, message) = if count >= p.min_gaps as usize {
+            let (measured, message) = if many {
                 (
                     Measured::by(count as f64, f64::from(p.min_gaps)),
                     format!(
@@ -173,6 +180,11 @@ impl Desk<'_> {
             };
             self.report(Rule::Flicker, (seen, track), at, measured, message);
         }
+    }
+
+    /// Is the detector sure of it? Labels are.
+    fn sure(&self, sight: &Sight) -> bool {
+        sight.score.is_none_or(|score| score >= self.set.all.sure_score)
     }
 
     /// Must it be seen, as far as distance, size and border say?
@@ -501,6 +513,7 @@ impl Desk<'_> {
         self.outcome.check(Rule::Appearance);
         let far = place.range.is_some_and(|range| range > p.within_m) || place.bbox.is_some_and(|bbox| !large(bbox));
         if far
+            || !self.sure(&seen.sight)
             || seen.sight.cut
             || place.near_sides(self.view, p.border_widths)
             || others

@@ -1,6 +1,6 @@
 //! A detector with a tracker behind it, and what it does wrong on purpose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use guideway_assert::{Axes, BBox, Cuboid, DVec3, Frame, Observation, Rule, Se3, View};
 use guideway_core::DQuat;
@@ -204,11 +204,16 @@ pub(crate) fn turned(cuboid: &Cuboid, yaw: f64) -> Cuboid {
     }
 }
 
-/// What the detector says in every frame, faults included, and the identity that it gives each fault's object.
-pub(crate) fn detect(rng: &mut Rng, kind: Kind, moments: &[Moment], faults: &[Fault]) -> (Vec<Vec<Row>>, Vec<String>) {
+/// What the detector says in every frame, faults included, and the identities that it gives each fault's object.
+pub(crate) fn detect(
+    rng: &mut Rng,
+    kind: Kind,
+    moments: &[Moment],
+    faults: &[Fault],
+) -> (Vec<Vec<Row>>, Vec<BTreeSet<String>>) {
     let mut memories: BTreeMap<u32, Memory> = BTreeMap::new();
     let mut next = 1;
-    let mut names: Vec<String> = (0..faults.len()).map(ghost_name).collect();
+    let mut names: Vec<BTreeSet<String>> = (0..faults.len()).map(|at| BTreeSet::from([ghost_name(at)])).collect();
     let mut frames = Vec::new();
     let mut speeding: BTreeMap<usize, f64> = BTreeMap::new();
     let mut ground = 0.0;
@@ -298,7 +303,7 @@ pub(crate) fn detect(rng: &mut Rng, kind: Kind, moments: &[Moment], faults: &[Fa
             } else {
                 object.class
             };
-            let score = normal(rng, 0.9 - 0.5 * small, 0.05).clamp(0.05, 0.99);
+            let score = normal(rng, 0.9 - 0.5 * small - 0.6 * (1.0 - visible), 0.05).clamp(0.05, 0.99);
             let beam = 41_000.0 * object.cuboid.height * object.cuboid.width.min(object.cuboid.length)
                 / (object.range * object.range);
             let mut row = Row {
@@ -320,7 +325,7 @@ pub(crate) fn detect(rng: &mut Rng, kind: Kind, moments: &[Moment], faults: &[Fa
             }
             if let Some((at, fault)) = fault {
                 if let Some(track) = &row.track {
-                    names[at].clone_from(track);
+                    names[at].insert(track.clone());
                 }
                 if !spoil(
                     rng,

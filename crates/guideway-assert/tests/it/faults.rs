@@ -1,6 +1,10 @@
 //! Faults planted into hours of detections: which are found, and what is found that was not planted.
+//!
+//! The detector gives boxes and cuboids, boxes with or without identities, or cuboids all around, by turns. Every rule is violated on purpose where its kind of
+//! data allows it, at objects in plain view. A fault is found when there is a ticket of its rule about its object (of unnamed objects: of its time). A false ticket
+//! is one about an object and a time at which nothing was planted; a ticket about a whole class counts once for every such object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use guideway_assert::{Checker, Object, Observation, Priors, Rule, Rules, Run, Subject, Tickets};
 
@@ -18,7 +22,7 @@ struct Tape {
     moments: Vec<crate::world::Moment>,
     rows: Vec<Vec<crate::detector::Row>>,
     faults: Vec<Fault>,
-    names: Vec<String>,
+    names: Vec<BTreeSet<String>>,
 }
 
 fn tape(seed: u64, index: u64, faulty: bool) -> Tape {
@@ -67,7 +71,7 @@ fn score(seed: u64) -> Score {
     let rules = Rules::shipped().unwrap();
     // What is usual is learned from drives without planted faults, as full of noise as the others.
     let mut objects: Vec<Object> = Vec::new();
-    for index in [0, 2, 4, 6] {
+    for index in [0, 2, 4, 6, 8, 10] {
         let clean = tape(seed, index, false);
         objects.extend(play(&mut Checker::new(rules.clone(), Subject::Detections), &clean).objects);
     }
@@ -89,9 +93,10 @@ fn score(seed: u64) -> Score {
         let when = |number: usize| start + (number as f64 * DT * 1e9) as i64;
         let near = (NEAR_S * 1e9) as i64;
         // Objects without identity are told by the time alone: no two faults are at one time.
+        // Objects without identity are told by the time alone: no two faults are at one time.
         let of_fault = |at: usize, object: &str| {
-            let name = &tape.names[at];
-            tape.kind == Kind::Anonymous || object == format!("track:{name}") || object == format!("track:{name}-twin")
+            let name = object.strip_prefix("track:").unwrap_or(object);
+            tape.kind == Kind::Anonymous || tape.names[at].contains(name.strip_suffix("-twin").unwrap_or(name))
         };
         for (at, fault) in tape.faults.iter().enumerate() {
             let hit = tickets.iter().filter(|t| t.rule == fault.rule).any(|t| {
@@ -106,7 +111,7 @@ fn score(seed: u64) -> Score {
             entry.1 += u32::from(hit);
             if !hit {
                 println!(
-                    "missed: seed {seed} {} {:?} {} {:?} as {}",
+                    "missed: seed {seed} {} {:?} {} {:?} as {:?}",
                     tape.name, tape.kind, fault.rule, fault, tape.names[at]
                 );
             }
@@ -140,7 +145,7 @@ fn score(seed: u64) -> Score {
 #[test]
 fn planted_faults_are_found_and_little_else() {
     let mut all = Score::default();
-    for seed in 1..=3 {
+    for seed in 1..=6 {
         let score = score(seed);
         let (planted, hit) = score.planted.values().fold((0, 0), |(p, h), (a, b)| (p + a, h + b));
         let wrong: u32 = score.false_alarms.values().sum();
@@ -150,10 +155,7 @@ fn planted_faults_are_found_and_little_else() {
             "seed {seed}: recall {hit}/{planted} = {recall:.3}; {wrong} false in {:.2} h = {rate:.2} per hour",
             score.hours
         );
-        if std::env::var("STRICT").is_ok() {
-            assert!(recall >= 0.9, "seed {seed}");
-            assert!(rate <= 1.0, "seed {seed}");
-        }
+        assert!(recall >= 0.9, "seed {seed}");
         all.hours += score.hours;
         for (rule, (p, h)) in score.planted {
             let entry = all.planted.entry(rule).or_default();
@@ -163,6 +165,10 @@ fn planted_faults_are_found_and_little_else() {
             *all.false_alarms.entry(rule).or_default() += n;
         }
     }
+    let wrong: u32 = all.false_alarms.values().sum();
+    let rate = f64::from(wrong) / all.hours;
+    println!("all seeds: {wrong} false in {:.1} h = {rate:.2} per hour", all.hours);
+    assert!(rate <= 1.0);
     for rule in Rule::ALL {
         let (planted, hit) = all.planted.get(&rule).copied().unwrap_or_default();
         let wrong = all.false_alarms.get(&rule).copied().unwrap_or_default();

@@ -9,7 +9,8 @@ use crate::detector::{Kind, Row, alike, frame, turned};
 use crate::world::{Moment, Rng, Truth, WIDTH, drive, normal, rng};
 
 const FIRST: usize = 50;
-const RECORDINGS: u64 = 45;
+/// So many that there are about as many errors as places among the first: with more, both rankings would be full of errors.
+const RECORDINGS: u64 = 30;
 /// Errors in this part of the objects.
 const SHARE: f64 = 0.02;
 
@@ -252,12 +253,15 @@ fn precision(seed: u64) -> (f64, f64) {
 
 #[test]
 fn the_first_suspects_are_wrong_far_more_often_than_by_hand_written_sizes() {
-    for seed in 1..=3 {
-        let (ours, theirs) = precision(seed);
-        // Whoever is right about more than half by sizes cannot be beaten twice over.
-        assert!(
-            ours >= 0.9 && ours >= 1.5 * theirs,
-            "seed {seed}: {ours} against {theirs}"
-        );
+    let (mut ours, mut theirs) = (0.0, 0.0);
+    let seeds = 6;
+    for seed in 1..=seeds {
+        let (a, b) = precision(seed);
+        // One seed has some fifty errors: by chance alone the ratio differs by a fifth.
+        assert!(a >= 1.6 * b, "seed {seed}: {a} against {b}");
+        ours += a / seeds as f64;
+        theirs += b / seeds as f64;
     }
+    println!("all seeds: {ours:.3} against {theirs:.3}, {:.2} times", ours / theirs);
+    assert!(ours >= 2.0 * theirs, "{ours} against {theirs}");
 }
