@@ -13,10 +13,10 @@
 //! let risk = params.risk(&ahead, Some(straight_on));
 //! assert!(risk.in_path);
 //! assert_eq!(risk.ttc_s, Some(1.5));
-//! assert_eq!(params.relevance(&risk), 1.0);
+//! assert_eq!(params.relevance(Some(&risk)), 1.0);
 //! // Who walks 60 m away on the pavement matters little.
 //! let aside = Place { position: [60.0, 8.0], half_width_m: 0.3, closing_mps: Some(10.0) };
-//! assert!(params.relevance(&params.risk(&aside, Some(straight_on))) < 0.2);
+//! assert!(params.relevance(Some(&params.risk(&aside, Some(straight_on)))) < 0.2);
 //! ```
 
 use guideway_core::{Camera, DVec3, Se3};
@@ -76,6 +76,8 @@ pub struct RiskParams {
     pub calm_s: f64,
     /// The least that a mistake can matter, 0 to 1.
     pub least: f64,
+    /// How much one matters of which nobody knows where it is, 0 to 1.
+    pub unknown: f64,
 }
 
 impl Default for RiskParams {
@@ -87,6 +89,7 @@ impl Default for RiskParams {
             urgent_s: 1.5,
             calm_s: 6.0,
             least: 0.1,
+            unknown: 0.5,
         }
     }
 }
@@ -122,8 +125,11 @@ impl RiskParams {
     }
 
     /// How much a mistake there matters, from [`RiskParams::least`] to 1: in the way, the greater of nearness (1 up to `near_m`, falling to 0 at `far_m`) and urgency (1 up to
-    /// `urgent_s`, falling to 0 at `calm_s`); aside, half of the nearness.
-    pub fn relevance(&self, risk: &Risk) -> f64 {
+    /// `urgent_s`, falling to 0 at `calm_s`); aside, half of the nearness. [`RiskParams::unknown`] where nothing is known.
+    pub fn relevance(&self, risk: Option<&Risk>) -> f64 {
+        let Some(risk) = risk else {
+            return self.unknown;
+        };
         let falling = |value: f64, from: f64, to: f64| ((to - value) / (to - from)).clamp(0.0, 1.0);
         let near = falling(risk.distance_m, self.near_m, self.far_m);
         let urgent = risk.ttc_s.map_or(0.0, |ttc| falling(ttc, self.urgent_s, self.calm_s));
@@ -291,17 +297,18 @@ mod tests {
     fn what_is_nearer_or_sooner_matters_more() {
         let params = RiskParams::default();
         let risk = |distance_m, ttc_s, in_path| {
-            params.relevance(&Risk {
+            params.relevance(Some(&Risk {
                 distance_m,
                 ttc_s,
                 in_path,
-            })
+            }))
         };
         assert_eq!(risk(5.0, None, true), 1.0);
         assert_eq!(risk(45.0, None, true), 0.5);
         assert_eq!(risk(45.0, Some(1.0), true), 1.0);
         assert_eq!(risk(45.0, Some(1.0), false), 0.25);
         assert_eq!(risk(200.0, Some(20.0), true), 0.1);
+        assert_eq!(params.relevance(None), 0.5);
         // what goes away never collides
         let going = Place {
             closing_mps: Some(-3.0),

@@ -1,10 +1,12 @@
 //! Assertions over predictions and labels, and the tickets that they open.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use guideway_assert::{
-    Axes, Checker, Found, Frame, NotChecked, Observation, Priors, Run, Sample, Subject, Suspect, Tickets, View, rank,
+    Axes, Checker, Found, Frame, Merged, NotChecked, Observation, Priors, Run, Sample, Subject, Suspect, Tickets, View,
+    Violation, rank,
 };
 use guideway_core::{BBox, Cuboid, IdBuilder, Reporter, Se3};
 use guideway_eval::severity::EgoPath;
@@ -153,7 +155,20 @@ impl Workspace {
             .text(&source)
             .text(predict_run.as_deref().unwrap_or(""))
             .text(&rules_text);
-        let mut found = Found::default();
+        let checked = self.frame_list(&format!(
+            "SELECT f.frame_id, f.recording_id FROM frames f WHERE f.timestamp_ns IS NOT NULL AND f.frame_id IN (SELECT q.frame_id FROM (\n{inner}\n) q)"
+        ))?;
+        for frame_id in checked.sorted() {
+            id = id.text(frame_id);
+        }
+        let run = Run {
+            id: id.finish(),
+            source,
+            at_ns: started,
+        };
+        let mut tickets = Tickets::from_tickets(self.tickets()?);
+        let mut merged = Merged::default();
+        let mut suspicious = Found::default();
         let task = reporter.begin("Checking", Some(all.iter().map(|(_, frames)| frames).sum()), "frames");
         for (recording_id, _) in &all {
             self.stop_here(|| "nothing was changed".to_owned(), "run it again: it begins anew")?;
@@ -173,73 +188,79 @@ impl Workspace {
                     .map(|sensor| (sensor.sensor_id.clone(), sensor))
                     .collect(),
             };
+            let mut found = Found::default();
             for part in frames.chunks(BLOCK) {
                 let mut boxes = self.boxes_of(part, predict_run.as_deref(), &place)?;
                 for frame in part {
-                    id = id.text(&frame.frame_id);
                     let rows = boxes.remove(&frame.frame_id).unwrap_or_default();
                     found.append(checker.frame(&place.frame(frame), &observations(&rows)));
                 }
                 task.advance(part.len() as u64);
             }
             found.append(checker.finish_recording());
+            let more = tickets.merge(&run, &found.violations);
+            merged.opened.extend(more.opened);
+            merged.reopened.extend(more.reopened);
+            merged.grown.extend(more.grown);
+            if subject == Subject::Labels {
+                // Of each object the strongest of each rule is all that a ranking asks for.
+                found.violations = strongest(found.violations);
+                suspicious.append(found);
+            }
             inputs.push(NodeRef::new(NodeKind::Recording, recording_id.clone()));
         }
         drop(task);
         for warning in checker.outcome().warnings() {
             reporter.warn(warning);
         }
-        let run_id: String = id.finish();
         let suspects = if subject == Subject::Labels {
-            let priors = Priors::learn(found.objects.iter().map(Sample::from));
-            let mut suspects = rank(&found.objects, &found.violations, &priors, rules.set(subject));
+            let priors = Priors::learn(suspicious.objects.iter().map(Sample::from));
+            let mut suspects = rank(&suspicious.objects, &suspicious.violations, &priors, rules.set(subject));
             suspects.truncate(options.suspects);
             suspects
         } else {
             Vec::new()
         };
         let outcome = checker.outcome();
-        let mut report = AssertReport {
-            run_id: run_id.clone(),
-            source: source.clone(),
+        // What was opened by one recording and grew by the next was opened.
+        merged
+            .grown
+            .retain(|id| !merged.opened.contains(id) && !merged.reopened.contains(id));
+        let Merged {
+            opened,
+            reopened,
+            grown,
+            ..
+        } = merged;
+        let report = AssertReport {
+            run_id: run.id.clone(),
+            source: run.source,
             recordings: outcome.recordings,
             frames: outcome.frames,
             without_stamp,
             observations: outcome.observations,
             hours: outcome.seconds / 3600.0,
             rules: rule_counts(outcome),
-            opened: Vec::new(),
-            reopened: Vec::new(),
-            grown: Vec::new(),
+            opened: opened.into_iter().collect(),
+            reopened: reopened.into_iter().collect(),
+            grown: grown.into_iter().collect(),
             suspects,
         };
-        let mut tickets = Tickets::from_tickets(self.tickets()?);
-        let run = Run {
-            id: run_id.clone(),
-            source,
-            at_ns: started,
-        };
-        let merged = tickets.merge(&run, &found.violations);
-        let changed: BTreeSet<&String> = merged
-            .opened
-            .iter()
-            .chain(&merged.reopened)
-            .chain(&merged.grown)
+        let changed: BTreeSet<&String> = [&report.opened, &report.reopened, &report.grown]
+            .into_iter()
+            .flatten()
             .collect();
-        if !changed.is_empty() || !self.is_done(&run_id)? {
+        if !changed.is_empty() || !self.is_done(&run.id)? {
             let changed: Vec<Ticket> = tickets
                 .iter()
                 .filter(|ticket| changed.contains(&ticket.id))
                 .cloned()
                 .collect();
             let params = json!({
-                "source": run.source, "on": options.on, "predict_run_id": predict_run, "rules": rules_text, "report": &report,
+                "source": report.source, "on": options.on, "predict_run_id": predict_run, "rules": rules_text, "report": &report,
             });
-            self.keep_tickets(&changed, ("assert", inputs, started), Some((run_id, params)))?;
+            self.keep_tickets(&changed, ("assert", inputs, started), Some((run.id, params)))?;
         }
-        report.opened = merged.opened.into_iter().collect();
-        report.reopened = merged.reopened.into_iter().collect();
-        report.grown = merged.grown.into_iter().collect();
         Ok(report)
     }
 
@@ -480,6 +501,24 @@ fn observations(rows: &[BoxRow]) -> Vec<Observation<'_>> {
             ..Observation::default()
         })
         .collect()
+}
+
+/// The strongest violation of each rule by each object of a recording, as far as one sensor sees it.
+fn strongest(violations: Vec<Violation>) -> Vec<Violation> {
+    let mut kept: BTreeMap<(String, String, Rule), Violation> = BTreeMap::new();
+    for violation in violations {
+        let key = (violation.object.clone(), violation.sensor.clone(), violation.rule);
+        match kept.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(violation);
+            }
+            Entry::Occupied(mut place) if violation.strength > place.get().strength => {
+                place.insert(violation);
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    kept.into_values().collect()
 }
 
 fn rule_counts(outcome: &guideway_assert::Outcome) -> Vec<RuleCount> {

@@ -77,7 +77,7 @@ pub use docs::{schema, schemas};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{
     ClassResult, DiffOptions, Driven, EvalDelta, EvalDiff, EvalReport, GateFile, GateReport, GateResult, GateRule,
-    MistakeRate, ReportOptions, WrittenReport, report_folder,
+    MistakeRate, ReportOptions, WrittenReport,
 };
 pub use event::{EventDetail, EventFilter, EventList, OpenOptions, OpenedEvent};
 pub use experiment::{Arm, ArmSummary, Comparison, CourseResult, ExperimentFile, ExperimentReport, OwnFold, PoolShare};

@@ -1,6 +1,6 @@
 //! `eval`: run, list, show, compare, and result files made elsewhere.
 
-use guideway::{DiffOptions, Error, EvalReport, GateFile, ReportOptions, report_folder};
+use guideway::{DiffOptions, Error, EvalReport, GateFile, ReportOptions};
 use serde_json::{Value, json};
 
 use super::files;
@@ -188,18 +188,15 @@ fn diff(context: &Context, baseline: &str, candidate: &str, options: &DiffOption
 }
 
 fn report(context: &Context, args: &EvalReportArgs) -> Result<Outcome, Error> {
-    let workspace = context.workspace()?;
-    let run = workspace.evaluation(&args.run)?;
     let options = ReportOptions {
-        out: args
-            .out
-            .clone()
-            .unwrap_or_else(|| report_folder(workspace.root(), &run.run_id)),
+        out: args.out.clone(),
         baseline: args.against.clone(),
         by: args.by.clone(),
         events: args.events,
     };
-    let written = workspace.eval_report(&run.run_id, &options, &context.console)?;
+    let written = context
+        .workspace()?
+        .eval_report(&args.run, &options, &context.console)?;
     context.print(&Report::new(&written).pairs([
         ("page", written.index.display().to_string()),
         ("markdown", written.markdown.display().to_string()),

@@ -87,6 +87,14 @@ pub struct EvalDiff {
     pub deltas: Vec<EvalDelta>,
 }
 
+/// A metric of a slice of frames.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SliceValue {
+    pub(super) slice: String,
+    pub(super) metric: &'static str,
+    pub(super) value: Option<f64>,
+}
+
 /// A difference before all of them are judged together.
 struct Raw {
     slice: String,
@@ -143,6 +151,24 @@ impl Workspace {
             confidence: params.confidence,
             deltas: judged(raw, 1.0 - params.confidence),
         })
+    }
+
+    /// The main metrics of a case within the slices that a query makes.
+    pub(super) fn slice_values(&self, case: &Case, sql: &str) -> Result<Vec<SliceValue>, Error> {
+        let mut values = Vec::new();
+        for (slice, flags) in self.slices_of_frames(sql, &case.truth)? {
+            let weights: Vec<u32> = flags.into_iter().map(u32::from).collect();
+            let within = case.matches.accumulate(Some(&weights))?;
+            for (metric, iou) in [("AP", None), ("AP50", Some(0.5)), ("AP75", Some(0.75))] {
+                let threshold = iou.and_then(|iou| case.matches.params.threshold_index(iou));
+                values.push(SliceValue {
+                    slice: slice.clone(),
+                    metric,
+                    value: within.ap(None, 0, threshold),
+                });
+            }
+        }
+        Ok(values)
     }
 
     /// Slices of frames by name, each with a flag per image.

@@ -6,6 +6,7 @@ use guideway_core::Reporter;
 use guideway_core::hint::closest;
 use serde::{Deserialize, Serialize};
 
+use super::diff::SliceValue;
 use super::{DiffOptions, EvalDelta, EvalReport};
 use crate::error::{Error, ErrorKind};
 use crate::workspace::Workspace;
@@ -179,7 +180,6 @@ impl Workspace {
         let compares = gate.compares();
         // Each at a confidence at which all of them hold together.
         let confidence = 1.0 - (1.0 - gate.confidence) / compares.max(1) as f64;
-        let needs_slices = gate.by.is_some();
         let diff = match baseline {
             Some(baseline) => Some(self.eval_diff(
                 baseline,
@@ -200,24 +200,17 @@ impl Workspace {
             }
             None => None,
         };
-        // Slices of frames have values in a comparison alone: of the run with itself where there is no other.
-        let own = if needs_slices && diff.is_none() {
-            let options = DiffOptions {
-                resamples: 1,
-                by: gate.by.clone(),
-                ..DiffOptions::default()
-            };
-            Some(self.eval_diff(run, run, &options, reporter)?)
-        } else {
-            None
+        let slices = match &gate.by {
+            Some(sql) if diff.is_none() => {
+                let (dataset, rows) = self.dataset_split(&report.on)?;
+                self.slice_values(&self.case(&dataset, &rows, &report.predict_run_id)?, sql)?
+            }
+            _ => Vec::new(),
         };
-        let compared = diff
-            .as_ref()
-            .or(own.as_ref())
-            .map_or(&[][..], |diff| diff.deltas.as_slice());
+        let compared = diff.as_ref().map_or(&[][..], |diff| diff.deltas.as_slice());
         let mut rules = Vec::new();
         for rule in &gate.rule {
-            rules.extend(judge(rule, &report, compared)?);
+            rules.extend(judge(rule, &report, compared, &slices)?);
         }
         Ok(GateReport {
             run: report.run_id,
@@ -230,7 +223,12 @@ impl Workspace {
 }
 
 /// One result for each limit of a rule.
-fn judge(rule: &GateRule, report: &EvalReport, compared: &[EvalDelta]) -> Result<Vec<GateResult>, Error> {
+fn judge(
+    rule: &GateRule,
+    report: &EvalReport,
+    compared: &[EvalDelta],
+    slices: &[SliceValue],
+) -> Result<Vec<GateResult>, Error> {
     let delta = compared
         .iter()
         .find(|delta| delta.metric == rule.metric && delta.slice == rule.slice);
@@ -238,12 +236,16 @@ fn judge(rule: &GateRule, report: &EvalReport, compared: &[EvalDelta]) -> Result
         .metrics
         .iter()
         .find(|metric| metric.metric == rule.metric && metric.slice == rule.slice);
-    if delta.is_none() && metric.is_none() {
+    let sliced = slices
+        .iter()
+        .find(|slice| slice.metric == rule.metric && slice.slice == rule.slice);
+    if delta.is_none() && metric.is_none() && sliced.is_none() {
         let known = report
             .metrics
             .iter()
             .map(|metric| format!("{} {}", metric.metric, metric.slice))
-            .chain(compared.iter().map(|delta| format!("{} {}", delta.metric, delta.slice)));
+            .chain(compared.iter().map(|delta| format!("{} {}", delta.metric, delta.slice)))
+            .chain(slices.iter().map(|slice| format!("{} {}", slice.metric, slice.slice)));
         let known: Vec<String> = known.collect();
         let asked = format!("{} {}", rule.metric, rule.slice);
         let hint = match closest(&asked, known.iter().map(String::as_str)) {
@@ -260,7 +262,8 @@ fn judge(rule: &GateRule, report: &EvalReport, compared: &[EvalDelta]) -> Result
     }
     let value = metric
         .and_then(|metric| metric.value)
-        .or_else(|| delta.and_then(|delta| delta.candidate));
+        .or_else(|| delta.and_then(|delta| delta.candidate))
+        .or_else(|| sliced.and_then(|slice| slice.value));
     let result = |text: String, met: bool| GateResult {
         metric: rule.metric.clone(),
         slice: rule.slice.clone(),

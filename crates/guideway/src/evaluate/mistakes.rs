@@ -27,8 +27,6 @@ const FAR_M: f64 = 50.0;
 const LARGELY_OCCLUDED: i64 = 2;
 /// A box on flat ground is not placed further away than this, m.
 const GROUND_LIMIT_M: f64 = 150.0;
-/// How much a mistake matters of which nobody knows where it is.
-const RELEVANCE_UNKNOWN: f64 = 0.5;
 /// Frames whose attributes are asked for at a time.
 pub(super) const ASK: usize = 4096;
 
@@ -191,8 +189,7 @@ impl Finder<'_> {
             .collect();
         let sensors: BTreeMap<&str, u32> = sensors.into_iter().zip(0..).collect();
         let mut tracks: BTreeMap<&str, u64> = BTreeMap::new();
-        let (mut sightings, mut rows, mut risks) = (Vec::new(), Vec::new(), Vec::new());
-        let mut mistakes = Vec::new();
+        let (mut sightings, mut risks) = (Vec::new(), Vec::new());
         for row in &drive.events {
             let event = &self.found[*row as usize];
             let frame = self.frame(event.image);
@@ -200,7 +197,7 @@ impl Finder<'_> {
                 let motion = frame.timestamp_ns.and_then(|stamp| self.scene.path.motion(stamp));
                 self.risk.risk(&place, motion)
             });
-            let severity = event.severity * risk.map_or(RELEVANCE_UNKNOWN, |risk| self.risk.relevance(&risk));
+            let severity = event.severity * self.risk.relevance(risk.as_ref());
             let class = match event.kind {
                 EventKind::FalsePositive => event.detection_class,
                 _ => event.label_class,
@@ -210,8 +207,13 @@ impl Finder<'_> {
                 .label(event)
                 .and_then(|label| label.track_id.as_deref())
                 .map(|track| *tracks.entry(track).or_insert(next));
-            let sighting = Sighting {
-                recording: 0,
+            sightings.push(Sighting {
+                // Nothing comes before or after an independent image: it is a recording of its own.
+                recording: if frame.timestamp_ns.is_some() {
+                    0
+                } else {
+                    event.image + 1
+                },
                 sensor: sensors.get(frame.sensor_id.as_str()).copied().unwrap_or(0),
                 stamp_ns: frame.timestamp_ns.unwrap_or(0),
                 kind: event.kind,
@@ -219,40 +221,12 @@ impl Finder<'_> {
                 object,
                 bbox: self.bbox(event),
                 severity,
-            };
-            let at = sightings.len() as u32;
-            if frame.timestamp_ns.is_none() {
-                // An independent image: nothing comes before or after it.
-                mistakes.push(Mistake {
-                    recording: 0,
-                    kind: sighting.kind,
-                    class: sighting.class,
-                    object,
-                    first_ns: 0,
-                    last_ns: 0,
-                    severity,
-                    sightings: vec![at],
-                });
-            }
-            sightings.push(sighting);
-            rows.push(*row);
+            });
             risks.push(risk);
         }
-        let stamped: Vec<u32> = (0..)
-            .zip(&rows)
-            .filter(|(_, row)| self.frame(self.found[**row as usize].image).timestamp_ns.is_some())
-            .map(|(at, _)| at)
-            .collect();
-        let timed: Vec<Sighting> = stamped.iter().map(|at| sightings[*at as usize].clone()).collect();
-        for mut mistake in group(&timed, params)? {
-            for at in &mut mistake.sightings {
-                *at = stamped[*at as usize];
-            }
-            mistakes.push(mistake);
-        }
-        Ok(mistakes
+        Ok(group(&sightings, params)?
             .iter()
-            .filter_map(|mistake| self.row(mistake, &sightings, &rows, &risks, run_id))
+            .filter_map(|mistake| self.row(mistake, &sightings, &drive.events, &risks, run_id))
             .collect())
     }
 

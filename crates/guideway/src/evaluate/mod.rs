@@ -33,7 +33,7 @@ pub(crate) use case::Truth;
 pub use diff::{DiffOptions, EvalDelta, EvalDiff};
 pub use gate::{GateFile, GateReport, GateResult, GateRule};
 pub use mistakes::{Driven, MistakeRate};
-pub use report::{ReportOptions, WrittenReport, report_folder};
+pub use report::{ReportOptions, WrittenReport};
 pub(crate) use scene::cuboid_in_ego;
 
 /// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time.

@@ -11,6 +11,7 @@ use guideway_ingest::media::MediaReader;
 use serde::Serialize;
 
 use super::case::Case;
+use super::diff::SliceValue;
 use super::{DiffOptions, Driven, EvalDiff, EvalReport};
 use crate::atomic::write_atomic;
 use crate::error::Error;
@@ -32,8 +33,8 @@ const PICTURE_WIDTH: u32 = 320;
 /// What goes into a report.
 #[derive(Debug, Clone)]
 pub struct ReportOptions {
-    /// The folder for it.
-    pub out: PathBuf,
+    /// The folder for it; `reports/eval/RUN` of the workspace when `None`.
+    pub out: Option<PathBuf>,
     /// An evaluation to compare with.
     pub baseline: Option<String>,
     /// A SELECT that yields `frame_id` and `slice`.
@@ -75,7 +76,8 @@ struct Numbers<'a> {
     /// By distance, m, of labels that have cuboids.
     found_by_distance: Vec<Found>,
     comparison: Option<&'a EvalDiff>,
-    slices: Option<&'a EvalDiff>,
+    /// Slices of frames, where some were asked for.
+    slices: Vec<SliceValue>,
 }
 
 impl Workspace {
@@ -87,28 +89,24 @@ impl Workspace {
         reporter: &dyn Reporter,
     ) -> Result<WrittenReport, Error> {
         let report = self.evaluation(run)?;
-        let out = options.out.as_path();
+        let name = report.run_id.get(..16).unwrap_or(&report.run_id);
+        let out = &options.out.clone().unwrap_or_else(|| self.report_dir("eval", name));
         std::fs::create_dir_all(out).map_err(|source| Error::io("make the folder", out, source))?;
         let (dataset, rows) = self.dataset_split(&report.on)?;
         let case = self.case(&dataset, &rows, &report.predict_run_id)?;
-        let diff_options = DiffOptions {
-            by: options.by.clone(),
-            ..DiffOptions::default()
-        };
         let comparison = match &options.baseline {
-            Some(baseline) => Some(self.eval_diff(baseline, &report.run_id, &diff_options, reporter)?),
+            Some(baseline) => {
+                let how = DiffOptions {
+                    by: options.by.clone(),
+                    ..DiffOptions::default()
+                };
+                Some(self.eval_diff(baseline, &report.run_id, &how, reporter)?)
+            }
             None => None,
         };
-        // Without a baseline the slices have values all the same.
-        let slices = match (&comparison, &options.by) {
-            (None, Some(_)) => {
-                let alone = DiffOptions {
-                    resamples: 1,
-                    ..diff_options
-                };
-                Some(self.eval_diff(&report.run_id, &report.run_id, &alone, reporter)?)
-            }
-            _ => None,
+        let slices = match &options.by {
+            Some(sql) => self.slice_values(&case, sql)?,
+            None => Vec::new(),
         };
         let params = CocoParams::default();
         let every = assign(
@@ -127,22 +125,20 @@ impl Workspace {
             found_by_height: by_height,
             found_by_distance: by_distance,
             comparison: comparison.as_ref(),
-            slices: slices.as_ref(),
+            slices,
         };
         let mut page = Page::new(format!("{} on {}", report.model, report.on));
         summary(&mut page, &numbers);
         if let Some(driven) = &report.driven {
             mistakes(&mut page, driven)?;
         }
-        let events = self.gravest(&mut page, &report, options, reporter)?;
+        let events = self.gravest(&mut page, &report, (out, options.events), reporter)?;
         classes(&mut page, &report);
         curves(&mut page, &case, &numbers)?;
         if let Some(diff) = numbers.comparison {
             compared(&mut page, diff);
         }
-        if let Some(diff) = numbers.slices {
-            sliced(&mut page, diff);
-        }
+        sliced(&mut page, &numbers.slices);
         let json = out.join("report.json");
         let bytes = serde_json::to_vec_pretty(&numbers).map_err(|err| Error::corrupt("the report", err))?;
         write_atomic(&json, &bytes)?;
@@ -160,21 +156,21 @@ impl Workspace {
         &self,
         page: &mut Page,
         report: &EvalReport,
-        options: &ReportOptions,
+        (out, most): (&Path, usize),
         reporter: &dyn Reporter,
     ) -> Result<u64, Error> {
-        if options.events == 0 || report.driven.is_none() {
+        if most == 0 || report.driven.is_none() {
             return Ok(0);
         }
         let list = self.events_over_time(&EventFilter {
             run: Some(report.run_id.clone()),
             condition: None,
-            limit: options.events,
+            limit: most,
         })?;
         if list.events.is_empty() {
             return Ok(0);
         }
-        let folder = options.out.join("events");
+        let folder = out.join("events");
         std::fs::create_dir_all(&folder).map_err(|source| Error::io("make the folder", &folder, source))?;
         let frames = self.frames_by_id(list.events.iter().map(|event| event.frame_id.as_str()))?;
         let task = reporter.begin("Opening events", Some(list.events.len() as u64), "events");
@@ -458,13 +454,14 @@ fn compared(page: &mut Page, diff: &EvalDiff) {
     );
 }
 
-fn sliced(page: &mut Page, diff: &EvalDiff) {
+fn sliced(page: &mut Page, slices: &[SliceValue]) {
+    if slices.is_empty() {
+        return;
+    }
     page.heading("Slices");
-    let rows = diff
-        .deltas
+    let rows = slices
         .iter()
-        .filter(|delta| delta.of_frames)
-        .map(|delta| vec![delta.slice.clone(), delta.metric.clone(), digits(delta.candidate)]);
+        .map(|slice| vec![slice.slice.clone(), slice.metric.to_owned(), digits(slice.value)]);
     page.table(&["slice", "metric", "value"], rows.collect());
 }
 
@@ -519,11 +516,4 @@ fn add(bins: &mut [Found], value: f64, is_found: bool) {
         bin.labels += 1;
         bin.detected += u64::from(is_found);
     }
-}
-
-/// The folder that a report goes to when none is named.
-pub fn report_folder(root: &Path, run_id: &str) -> PathBuf {
-    root.join("reports")
-        .join("eval")
-        .join(run_id.get(..16).unwrap_or(run_id))
 }

@@ -224,7 +224,7 @@ fn placed_sensor(sensor: &SensorRow) -> Option<(String, (Option<Camera>, Se3))> 
 }
 
 /// The lens of a camera, where it is calibrated.
-pub(crate) fn camera(sensor: &SensorRow) -> Option<Camera> {
+fn camera(sensor: &SensorRow) -> Option<Camera> {
     let intrinsics = Intrinsics {
         fx: sensor.fx?,
         fy: sensor.fy?,

@@ -241,9 +241,11 @@ impl Workspace {
             check_out(path)?;
             path.clone()
         } else {
-            let folder = self.root().join("reports").join("events");
-            std::fs::create_dir_all(&folder).map_err(|source| Error::io("make the folder", &folder, source))?;
-            folder.join(format!("{}.html", detail.event.mistake_id))
+            let page = self.report_dir("events", &format!("{}.html", detail.event.mistake_id));
+            if let Some(folder) = page.parent() {
+                std::fs::create_dir_all(folder).map_err(|source| Error::io("make the folder", folder, source))?;
+            }
+            page
         };
         let around = self.around(detail, options.seconds)?;
         let moments = around.moments();
