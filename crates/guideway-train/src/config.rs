@@ -151,6 +151,23 @@ impl TrainConfig {
         }
     }
 
+    /// The same, `times` as long; 0 is as 1.
+    ///
+    /// ```
+    /// # use guideway_train::TrainConfig;
+    /// let twice = TrainConfig { epochs: 10, images: Some(600), ..TrainConfig::default() }.times(2);
+    /// assert_eq!((twice.epochs, twice.images), (20, Some(1200)));
+    /// ```
+    #[must_use]
+    pub fn times(&self, times: u32) -> Self {
+        let times = times.max(1);
+        Self {
+            epochs: self.epochs.saturating_mul(times as usize),
+            images: self.images.map(|images| images.saturating_mul(times.into())),
+            ..self.clone()
+        }
+    }
+
     /// The same, with `images` turned into epochs over so many samples.
     pub(crate) fn over(&self, samples: usize) -> Self {
         Self {

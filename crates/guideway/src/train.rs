@@ -97,9 +97,7 @@ impl Workspace {
             source,
         };
         let mut detector = DetectorConfig::from_toml(&text).map_err(wrong)?;
-        let times = options.times.max(1);
-        detector.train.epochs = detector.train.epochs.saturating_mul(times as usize);
-        detector.train.images = detector.train.images.map(|images| images.saturating_mul(times.into()));
+        detector.train = detector.train.times(options.times);
         detector.validate().map_err(wrong)?;
         if let Some(seed) = options.seed {
             if i64::try_from(seed).is_err() {

@@ -206,6 +206,18 @@ fn an_evaluation_is_judged_compared_and_reported() {
         "{}",
         not_met.text()
     );
+    // A slice of frames has values without a baseline.
+    bench.write(
+        "sliced.toml",
+        "by = \"SELECT frame_id, 'all of them' AS slice FROM frames\"\n[[rule]]\nmetric = \"AP50\"\nslice = \"all of them\"\nmin = 0.0\n",
+    );
+    let sliced = bench.ws_json(&["eval", "gate", &strong, "sliced.toml"]);
+    let whole = bench.ws_json(&["eval", "show", &strong]);
+    let metrics = whole["metrics"].as_array().unwrap();
+    let ap50 = metrics
+        .iter()
+        .find(|row| row["metric"] == "AP50" && row["slice"] == "all");
+    assert_eq!(sliced["rules"][0]["value"], ap50.unwrap()["value"]);
     let refused = |name: &str, text: &str| {
         bench.write("bad.toml", text);
         compare(

@@ -118,12 +118,7 @@ fn copied(around: &Around, source: &Path, entries: &mut Vec<(i64, Entry)>) -> Re
         };
         Ok(Messages::new(LogIndex::open(source)?, &query)?)
     };
-    let standing: Vec<String> = LogIndex::open(source)?
-        .channels
-        .values()
-        .map(|channel| channel.topic.clone())
-        .filter(|topic| topic.contains("tf") || topic.contains("calibration") || topic.contains("camera_info"))
-        .collect();
+    let standing = &around.standing;
     if !standing.is_empty() {
         let mut latest: BTreeMap<String, LogMessage> = BTreeMap::new();
         for message in between(from - BEFORE_NS, from, standing.clone())? {
@@ -132,8 +127,9 @@ fn copied(around: &Around, source: &Path, entries: &mut Vec<(i64, Entry)>) -> Re
         }
         // What was said once, at the beginning.
         let once: Vec<String> = standing
-            .into_iter()
-            .filter(|topic| !latest.contains_key(topic))
+            .iter()
+            .filter(|topic| !latest.contains_key(*topic))
+            .cloned()
             .collect();
         if !once.is_empty() {
             for message in between(0, from, once)? {

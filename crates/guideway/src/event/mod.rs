@@ -116,6 +116,8 @@ struct Around {
     labels: BTreeMap<String, Vec<LabelRow>>,
     predictions: BTreeMap<String, Vec<PredictionRow>>,
     path: EgoPath,
+    /// Topics that say how things stand: transforms and calibrations.
+    standing: Vec<String>,
 }
 
 /// A moment of a page: frames of several sensors that belong together.
@@ -316,6 +318,12 @@ impl Workspace {
         ))?;
         Ok(Around {
             path: self.ego_path(&event.recording_id)?,
+            standing: self
+                .channels(&recording)?
+                .into_iter()
+                .filter(|channel| ["transform", "calibration"].contains(&channel.kind.as_str()))
+                .map(|channel| channel.topic)
+                .collect(),
             recording,
             sensors: sensors.into_iter().map(|row| (row.sensor_id.clone(), row)).collect(),
             labels: by_frame(labels, |row| &row.frame_id),

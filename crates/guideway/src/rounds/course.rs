@@ -3,6 +3,7 @@
 use guideway_core::{IdBuilder, Reporter};
 use guideway_label::Money;
 use guideway_store::{NodeKind, NodeRef, RunRecord};
+use guideway_train::TrainConfig;
 use serde_json::json;
 
 use super::Round;
@@ -204,26 +205,25 @@ impl<'g> Course<'g> {
 
     /// Images in training with so many frames.
     fn trains_on(&self, round: u32, frames: u64) -> u64 {
-        let mut train = self.detector(round).1.train.clone();
-        train.images = train.images.map(|images| images * self.times_in(round));
-        train.epochs *= self.times_in(round) as usize;
-        let epochs = train.epochs_over(frames as usize) as u64;
+        let epochs = self.training(round).epochs_over(frames as usize) as u64;
         frames * epochs * u64::from(self.ground.file.model.members(round))
     }
 
     /// The most images in training with at most so many frames.
     fn trains_on_at_most(&self, round: u32, frames: u64) -> u64 {
-        match self.detector(round).1.train.images {
+        match self.training(round).images {
             // Fewer frames may fit in better.
-            Some(images) => {
-                (images * self.times_in(round)).max(frames) * u64::from(self.ground.file.model.members(round))
-            }
+            Some(images) => images.max(frames) * u64::from(self.ground.file.model.members(round)),
             None => self.trains_on(round, frames),
         }
     }
 
-    fn times_in(&self, round: u32) -> u64 {
-        if round == 0 { 1 } else { self.times.into() }
+    fn times_in(&self, round: u32) -> u32 {
+        if round == 0 { 1 } else { self.times }
+    }
+
+    fn training(&self, round: u32) -> TrainConfig {
+        self.detector(round).1.train.times(self.times_in(round))
     }
 
     fn detector(&self, round: u32) -> &(std::path::PathBuf, guideway_train::DetectorConfig) {
@@ -501,7 +501,7 @@ impl<'g> Course<'g> {
                 Start::Previous if plan.round > 0 => previous.map(|(name, _)| name.clone()),
                 _ => self.ground.past.get(member as usize).cloned(),
             },
-            times: self.times_in(plan.round) as u32,
+            times: self.times_in(plan.round),
             unwatched: true,
             device: self.ground.device.clone(),
         };
