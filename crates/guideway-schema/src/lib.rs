@@ -23,10 +23,13 @@
 //! | `frames` | camera image or lidar sweep |
 //! | `signals` | sample of ego pose, speed, IMU, GNSS, … |
 //! | `labels` | labelled object in a frame |
-//! | `predictions` | predicted object in a frame |
+//! | `predictions` | predicted object in an image |
+//! | `predicted_cuboids` | predicted object in space |
+//! | `tracks` | tracked object in a frame |
 //! | `selections` | chosen frame |
 //! | `answers` | frame that a labeler was asked about, with time and price |
 //! | `events` | miss, false positive, confusion or poor localisation |
+//! | `mistakes` | mistake over time |
 //! | `metrics` | value of a metric on a slice |
 
 mod column;
@@ -41,8 +44,8 @@ pub const GROUND_TRUTH_LABELER: &str = "ground truth";
 
 pub use column::{Column, Row, SchemaError};
 pub use rows::{
-    AnswerRow, ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, MistakeRow, PredictionRow, RecordingRow,
-    Rows, SelectionRow, SensorRow, SignalRow, Table,
+    AnswerRow, ChannelRow, ChunkRow, EventRow, FrameRow, LabelRow, MetricRow, MistakeRow, PredictedCuboidRow,
+    PredictionRow, RecordingRow, Rows, SelectionRow, SensorRow, SignalRow, Table, TrackRow,
 };
 pub use source::{Collected, IngestSummary, Sink, SinkError, Source, SourceError};
 pub use version::{FORMAT_VERSION, FormatVersion, VersionError};

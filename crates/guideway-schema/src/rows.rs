@@ -272,7 +272,7 @@ rows! {
         attributes: Option<String>,
     }
 
-    /// A predicted object in a frame.
+    /// A predicted object in an image.
     PredictionRow in "predictions" {
         /// Id.
         prediction_id: String,
@@ -298,6 +298,68 @@ rows! {
         y_max: f64,
         /// Instance mask as COCO's compressed RLE counts.
         mask_rle: Option<String>,
+    }
+
+    /// A predicted object in space.
+    PredictedCuboidRow in "predicted_cuboids" {
+        /// Id; the same as in `predictions` where the object has a box in an image as well.
+        prediction_id: String,
+        /// The prediction run.
+        run_id: String,
+        /// The model.
+        model_id: String,
+        /// The frame.
+        frame_id: String,
+        /// The recording.
+        recording_id: String,
+        /// Class.
+        class: String,
+        /// Confidence, 0 to 1.
+        score: f64,
+        /// Coordinate frame of the cuboid: `sensor`, `ego` or `world`.
+        cuboid_frame: String,
+        /// Centre x y z (m), length width height (m), qw qx qy qz.
+        cuboid: Vec<f64>,
+        /// Velocity over ground, x y (m/s) along the axes of `cuboid_frame`; empty when it is not known.
+        velocity: Vec<f64>,
+        /// What it does (`vehicle.parked`, `cycle.with_rider`), where the model says so.
+        attribute: Option<String>,
+    }
+
+    /// A tracked object in a frame.
+    TrackRow in "tracks" {
+        /// The tracking run.
+        run_id: String,
+        /// Identity, unique within the workspace.
+        track_id: String,
+        /// The model whose detections were tracked.
+        model_id: String,
+        /// The frame.
+        frame_id: String,
+        /// The recording.
+        recording_id: String,
+        /// Stamp of the frame, ns.
+        timestamp_ns: i64,
+        /// The class that most of its detections have.
+        class: String,
+        /// Mean of its detections' scores, the recent ones first; less while it is not seen.
+        score: f64,
+        /// Its detection in this frame, in `predictions` or `predicted_cuboids`; null while it is not seen, and the place is where it should be.
+        prediction_id: Option<String>,
+        /// Left edge of the filtered box, px; null for tracks in space.
+        x_min: Option<f64>,
+        /// Upper edge, px.
+        y_min: Option<f64>,
+        /// Right edge, px.
+        x_max: Option<f64>,
+        /// Lower edge, px.
+        y_max: Option<f64>,
+        /// Coordinate frame of the filtered cuboid, `world`; null for tracks in an image.
+        cuboid_frame: Option<String>,
+        /// Centre x y z (m), length width height (m), qw qx qy qz; empty for tracks in an image.
+        cuboid: Vec<f64>,
+        /// Velocity x y: px/s in an image, m/s in the world.
+        velocity: Vec<f64>,
     }
 
     /// A frame that was chosen, to be labelled next for one.
@@ -529,8 +591,12 @@ tables! {
     Signals => SignalRow,
     /// Labelled objects.
     Labels => LabelRow,
-    /// Predicted objects.
+    /// Predicted objects in images.
     Predictions => PredictionRow,
+    /// Predicted objects in space.
+    PredictedCuboids => PredictedCuboidRow,
+    /// Tracked objects.
+    Tracks => TrackRow,
     /// Frames chosen by mining, in the order of choice.
     Selections => SelectionRow,
     /// Answers of labelers, with time and price.

@@ -6,7 +6,7 @@ use guideway_core::Hint;
 use thiserror::Error;
 
 /// The version that this build writes.
-pub const FORMAT_VERSION: FormatVersion = FormatVersion { major: 1, minor: 2 };
+pub const FORMAT_VERSION: FormatVersion = FormatVersion { major: 1, minor: 3 };
 
 /// Major: readers of another major cannot read it. Minor: columns or tables were added; an older build may read, but must
 /// not write, since it would drop what it does not know.

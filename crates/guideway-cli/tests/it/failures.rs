@@ -102,7 +102,7 @@ fn workspaces_of_a_newer_release() {
         }
         std::fs::write(&path, bytes).unwrap();
     };
-    stamp("1.2", "1.7");
+    stamp("1.3", "1.7");
     bench.ws(&["query", "SELECT count(*) FROM frames"]);
     bench.images("more", 1);
     check(&bench, "newer_minor_format", &["-w", "ws", "ingest", "more"]);
