@@ -290,6 +290,83 @@ pub fn compare_rates(
     })
 }
 
+/// Intervals of numbers that any set of things gives together, such as tracking metrics of sequences: `measure` is asked for them, with how often each thing counts. `groups` has
+/// a group number per thing; things of one group are drawn together.
+///
+/// ```
+/// use guideway_eval::bootstrap::{BootstrapParams, intervals_of};
+///
+/// let found = [9.0, 7.0, 8.0, 3.0];
+/// let mean = |times: &[u32]| {
+///     let count: u32 = times.iter().sum();
+///     let sum: f64 = times.iter().zip(&found).map(|(n, value)| f64::from(*n) * value).sum();
+///     vec![(count > 0).then(|| sum / f64::from(count))]
+/// };
+/// let intervals = intervals_of(&[0, 1, 2, 3], &BootstrapParams::default(), mean)?;
+/// let (lower, upper) = (intervals[0][0].unwrap(), intervals[0][1].unwrap());
+/// assert!(lower < 6.75 && upper > 6.75);
+/// # Ok::<(), guideway_eval::EvalError>(())
+/// ```
+///
+/// # Errors
+/// [`EvalError::Parameter`] for parameters that make no sense.
+pub fn intervals_of(
+    groups: &[u32],
+    params: &BootstrapParams,
+    measure: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
+) -> Result<Vec<[Option<f64>; 2]>, EvalError> {
+    let draws = Draws::over(groups, None, params)?;
+    let samples = draws.samples(&measure);
+    let numbers = measure(&vec![1; groups.len()]).len();
+    Ok((0..numbers)
+        .map(|number| {
+            let (lower, upper) = draws.percentiles(samples.iter().filter_map(|sample| sample[number]));
+            [lower, upper]
+        })
+        .collect())
+}
+
+/// The differences of such numbers between two runs on the same things, drawn in pairs: `metrics` names what `measure` gives for either run (false: the first).
+///
+/// # Errors
+/// [`EvalError::Parameter`] for parameters that make no sense.
+pub fn compare_of(
+    metrics: &[&str],
+    groups: &[u32],
+    params: &BootstrapParams,
+    measure: impl Fn(bool, &[u32]) -> Vec<Option<f64>> + Sync,
+) -> Result<Vec<MetricDelta>, EvalError> {
+    let draws = Draws::over(groups, None, params)?;
+    let difference = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| b - a);
+    let samples = draws.samples(|times| {
+        let (a, b) = (measure(false, times), measure(true, times));
+        a.into_iter().zip(b).map(|(a, b)| difference(a, b)).collect()
+    });
+    let once = vec![1; groups.len()];
+    let (first, second) = (measure(false, &once), measure(true, &once));
+    Ok(metrics
+        .iter()
+        .zip(first.into_iter().zip(second))
+        .enumerate()
+        .map(|(number, (metric, (a, b)))| {
+            let sampled = || samples.iter().filter_map(|sample| sample[number]);
+            let (lower, upper) = draws.percentiles(sampled());
+            let delta = difference(a, b);
+            MetricDelta {
+                metric: (*metric).to_owned(),
+                class: None,
+                a,
+                b,
+                delta,
+                lower,
+                upper,
+                p: delta.and_then(|delta| draws.p_value(delta, sampled())),
+                support: 0,
+            }
+        })
+        .collect())
+}
+
 fn check_same(a: &Matches, b: &Matches) -> Result<(), EvalError> {
     let mismatch = |what, a: usize, b: usize| {
         Err(EvalError::Mismatch {

@@ -39,19 +39,28 @@ pub enum EventKind {
     Confusion,
     /// A detection near a label of its class, but not near enough.
     PoorLocalisation,
+    /// A tracker takes an object for another one than before. [`find_events`] knows no tracks; it comes from [`Switch`](crate::mot::Switch).
+    IdentitySwitch,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::FalsePositive, Self::Miss, Self::Confusion, Self::PoorLocalisation];
+    pub const ALL: [Self; 5] = [
+        Self::FalsePositive,
+        Self::Miss,
+        Self::Confusion,
+        Self::PoorLocalisation,
+        Self::IdentitySwitch,
+    ];
 
-    /// Its name in tables: `false_positive`, `miss`, `confusion`, `poor_localisation`.
+    /// Its name in tables: `false_positive`, `miss`, `confusion`, `poor_localisation`, `identity_switch`.
     pub fn name(self) -> &'static str {
         match self {
             Self::FalsePositive => "false_positive",
             Self::Miss => "miss",
             Self::Confusion => "confusion",
             Self::PoorLocalisation => "poor_localisation",
+            Self::IdentitySwitch => "identity_switch",
         }
     }
 }
@@ -80,6 +89,8 @@ pub enum Cause {
     Crowded,
     /// The object is cut by the border of the image.
     Truncated,
+    /// It was detected, and the tracker has it wrong.
+    Tracker,
 }
 
 impl Cause {
@@ -93,6 +104,7 @@ impl Cause {
             Self::Small => "small",
             Self::Crowded => "crowded",
             Self::Truncated => "truncated",
+            Self::Tracker => "tracker",
         }
     }
 }

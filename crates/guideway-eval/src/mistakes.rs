@@ -5,7 +5,7 @@
 //! them against the time and the way driven, with exact Poisson intervals (Garwood 1936).
 //!
 //! - What is wrong about a labelled object with an identity (missed, taken for another class, badly placed) is one mistake as long as it is wrong again within
-//!   [`GroupParams::gap_ns`]. Its kind is what it was most often, and of equals the one that comes first in [`EventKind`].
+//!   [`GroupParams::gap_ns`]. That a tracker confuses it with another one is a mistake of its own. Its kind is what it was most often, and of equals the one that comes first in [`EventKind`].
 //! - What has no identity (false alarms, objects that are labelled in single frames) goes on where a box of the same sensor, class and kind overlaps the last one within that
 //!   time, the best overlap first.
 //! - What was wrong in fewer than [`GroupParams::min_frames`] frames, or for less than [`GroupParams::min_duration_ns`], is left out.
@@ -171,12 +171,17 @@ impl Grouping<'_> {
         sighting.object.filter(|_| sighting.kind != EventKind::FalsePositive)
     }
 
+    /// What a sighting goes on with: an object that is detected wrongly, or one that is tracked wrongly.
+    fn key(&self, row: u32) -> Option<(u64, bool)> {
+        Some((self.object(row)?, self.of(row).kind == EventKind::IdentitySwitch))
+    }
+
     fn last(&self, open: &Open) -> Option<&Sighting> {
         open.last().map(|row| self.of(*row))
     }
 
     fn recording(&self, rows: &[u32], done: &mut Vec<Mistake>) {
-        let mut of_object: BTreeMap<u64, Open> = BTreeMap::new();
+        let mut of_object: BTreeMap<(u64, bool), Open> = BTreeMap::new();
         let mut nameless: Vec<Open> = Vec::new();
         for moment in rows.chunk_by(|a, b| self.of(*a).stamp_ns == self.of(*b).stamp_ns) {
             let Some(now) = moment.first().map(|row| self.of(*row).stamp_ns) else {
@@ -188,7 +193,7 @@ impl Grouping<'_> {
                     .is_some_and(|last| now.saturating_sub(last.stamp_ns) <= self.params.gap_ns)
             };
             let (kept, ended): (Vec<Open>, Vec<Open>) = std::mem::take(&mut nameless).into_iter().partition(goes_on);
-            let stale: Vec<u64> = of_object
+            let stale: Vec<(u64, bool)> = of_object
                 .iter()
                 .filter(|(_, open)| !goes_on(open))
                 .map(|(object, _)| *object)
@@ -196,10 +201,10 @@ impl Grouping<'_> {
             nameless = kept;
             let stale = stale.iter().filter_map(|object| of_object.remove(object));
             done.extend(ended.into_iter().chain(stale).filter_map(|open| self.closed(open)));
-            let (named, other): (Vec<u32>, Vec<u32>) = moment.iter().partition(|row| self.object(**row).is_some());
+            let (named, other): (Vec<u32>, Vec<u32>) = moment.iter().partition(|row| self.key(**row).is_some());
             for row in named {
-                if let Some(object) = self.object(row) {
-                    of_object.entry(object).or_default().push(row);
+                if let Some(key) = self.key(row) {
+                    of_object.entry(key).or_default().push(row);
                 }
             }
             self.go_on(&mut nameless, other);

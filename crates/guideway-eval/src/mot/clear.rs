@@ -155,6 +155,21 @@ impl ClearScores {
     }
 }
 
+/// A label and a prediction that CLEAR matched in a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClearMatch {
+    /// Place of the label in the frame.
+    pub label: usize,
+    /// Place of the prediction in the frame.
+    pub prediction: usize,
+    /// Is it the object's first match?
+    pub first: bool,
+    /// Was the object matched with another track before? Then it counts as an identity switch.
+    pub switched: bool,
+    /// Is the tracking of the object taken up again? Then it counts as a fragmentation.
+    pub resumed: bool,
+}
+
 /// What is kept of an object.
 #[derive(Debug, Clone, Copy, Default)]
 struct Object {
@@ -176,6 +191,8 @@ pub(crate) struct Clear {
     counts: ClearScores,
     assigner: Assigner,
     costs: PairMatrix,
+    /// Of the last frame.
+    matches: Vec<ClearMatch>,
 }
 
 impl Clear {
@@ -184,6 +201,11 @@ impl Clear {
             threshold,
             ..Self::default()
         }
+    }
+
+    /// What was matched in the last frame, by the labels' places.
+    pub(crate) fn matches(&self) -> &[ClearMatch] {
+        &self.matches
     }
 
     /// Numbers of tracks that this holds.
@@ -201,6 +223,7 @@ impl Clear {
             let count = (*most as usize + 1).max(self.objects.len());
             self.objects.resize(count, Object::default());
         }
+        self.matches.clear();
         self.counts.frames += 1;
         for label in labels {
             self.objects[*label as usize].present += 1;
@@ -232,12 +255,18 @@ impl Clear {
             let track = predictions[*column];
             let object = &mut self.objects[labels[*row] as usize];
             object.matched += 1;
-            if object.last.is_some_and(|(last, _)| last != track) {
-                self.counts.switches += 1;
-            }
-            if object.last.is_none_or(|(_, frame)| frame != before) {
-                object.begun += 1;
-            }
+            let first = object.last.is_none();
+            let switched = object.last.is_some_and(|(last, _)| last != track);
+            let begins = object.last.is_none_or(|(_, frame)| frame != before);
+            self.counts.switches += u64::from(switched);
+            object.begun += u64::from(begins);
+            self.matches.push(ClearMatch {
+                label: *row,
+                prediction: *column,
+                first,
+                switched,
+                resumed: begins && !first,
+            });
             object.last = Some((track, self.full));
             matches += 1;
             sum += similarity.get(*row, *column);

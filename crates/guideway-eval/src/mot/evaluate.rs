@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::clear::Clear;
+use super::clear::{Clear, ClearMatch};
 use super::frame::{FrameView, Ids, TrackFrame, key, pair};
 use super::hota::HotaScores;
 use super::identity::IdentityScores;
@@ -145,6 +145,11 @@ impl FirstPass {
                 }
             }
         }
+    }
+
+    /// What CLEAR matched in the frame that was pushed last.
+    pub fn matches(&self) -> &[ClearMatch] {
+        self.clear.matches()
     }
 
     /// How many objects, tracks and pairs of the two are held.
@@ -408,6 +413,11 @@ impl OnePass {
             similar: similar.into(),
         });
         Ok(())
+    }
+
+    /// What CLEAR matched in the frame that was pushed last.
+    pub fn matches(&self) -> &[ClearMatch] {
+        self.first.matches()
     }
 
     /// How many numbers are held, of tracks, pairs and frames.

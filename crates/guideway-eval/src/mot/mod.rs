@@ -34,6 +34,8 @@
 //! 3. [`RuleFilter`] takes out what a benchmark does not count, by [`ClassRules`]: distractors, occluded labels, ignore regions.
 //! 4. [`FirstPass`] and [`SecondPass`], or [`OnePass`], count; [`ClassReport::combine`] takes sequences together.
 //!
+//! [`Follower`] counts the same, and says where: each identity switch, and how long it took to find each object.
+//!
 //! # Memory
 //!
 //! Frames are pushed one after the other and none is kept. What [`FirstPass`], [`SecondPass`] and [`Accumulator`] hold is bounded by tracks:
@@ -50,6 +52,7 @@ mod boxes;
 mod clear;
 mod evaluate;
 pub mod files;
+mod follow;
 mod frame;
 mod hota;
 mod identity;
@@ -61,8 +64,9 @@ mod similarity;
 
 pub use accumulator::{Accumulator, DistanceView, MatchEvent, MotCounts, MotParams, MotScores, count_boxes};
 pub use boxes::{BoxFrame, BoxLabels, BoxSequence, BoxTracks, RuleFilter, evaluate_boxes, evaluate_each};
-pub use clear::ClearScores;
+pub use clear::{ClearMatch, ClearScores};
 pub use evaluate::{FirstPass, OnePass, SecondPass, evaluate};
+pub use follow::{Followed, FollowedObject, Follower, Switch};
 pub use frame::{FrameView, TrackFrame};
 pub use hota::{HotaMeans, HotaScores};
 pub use identity::IdentityScores;

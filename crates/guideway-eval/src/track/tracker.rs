@@ -92,7 +92,8 @@ impl TrackWarnings {
         } += 1;
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Adds the counts of another tracker.
+    pub fn add(&mut self, other: &Self) {
         for (sum, more) in [
             (&mut self.not_finite, other.not_finite),
             (&mut self.bad_size, other.bad_size),
