@@ -397,17 +397,10 @@ pub(crate) struct PredictArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvalCommand {
     /// Run a model on a dataset and compare with its labels
-    Run {
-        /// Model name, or id (its first 4 digits or more will do)
-        #[arg(value_name = "MODEL")]
-        model: String,
-        /// A dataset or one of its splits
-        #[arg(long, value_name = "DATASET[:SPLIT]")]
-        on: String,
-        /// Where to compute
-        #[arg(long, value_name = "cpu|cuda|wgpu")]
-        device: Option<String>,
-    },
+    ///
+    /// COCO's metrics, events and mistakes always come. The rules of other benchmarks are applied to the same labels and predictions; nuscenes and av2 need
+    /// cuboids in both.
+    Run(EvalRunArgs),
     /// List the evaluations
     Ls,
     /// Show one evaluation
@@ -448,6 +441,37 @@ pub(crate) enum EvalCommand {
     ///
     /// With --output-format json it prints every number, under the names that the reference implementation gives them.
     Files(FilesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalRunArgs {
+    /// Model name, or id (its first 4 digits or more will do)
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+    /// A dataset or one of its splits
+    #[arg(long, value_name = "DATASET[:SPLIT]")]
+    pub(crate) on: String,
+    /// The benchmarks whose rules are applied
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [MetricSet::Coco], value_name = "SET,…")]
+    pub(crate) metrics: Vec<MetricSet>,
+    /// Parameters in place of the rules' own: JSON with an object for each set, such as {"kitti": {…}, "nuscenes": {…}}
+    #[arg(long, value_name = "FILE")]
+    pub(crate) params: Option<PathBuf>,
+    /// Where to compute
+    #[arg(long, value_name = "cpu|cuda|wgpu")]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MetricSet {
+    /// COCO's AP and AR, with intervals, events and mistakes over time
+    Coco,
+    /// The KITTI object benchmark on camera frames: 2D, AOS, BEV and 3D
+    Kitti,
+    /// nuScenes detection: mAP, true-positive errors, NDS
+    Nuscenes,
+    /// Argoverse 2 detection: AP, ATE, ASE, AOE, CDS, without a region of interest
+    Av2,
 }
 
 #[derive(Debug, Args)]

@@ -230,6 +230,14 @@ pub enum ErrorKind {
         /// Why.
         source: serde_json::Error,
     },
+    /// The file of parameters of rule sets cannot be read.
+    #[error("cannot read the parameters in {}", path.display())]
+    RuleParamsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// Reading a log failed.
     #[error(transparent)]
     Log(#[from] guideway_ingest::mcap::McapError),
@@ -414,6 +422,10 @@ impl Hint for Error {
             }),
             ErrorKind::ParamsFile { .. } => Some(
                 "`guideway eval files --format FORMAT --print-params` writes a whole file, to be changed".to_owned(),
+            ),
+            ErrorKind::RuleParamsFile { .. } => Some(
+                "it is a JSON object with one object for each rule set, such as {\"kitti\": {…}, \"nuscenes\": {…}}"
+                    .to_owned(),
             ),
             ErrorKind::Setting { .. } => Some("change it there, or remove it for the default".to_owned()),
             ErrorKind::Eval(err) => err.hint(),

@@ -12,7 +12,7 @@
 //! | train and predict | [`Workspace::train`], [`Workspace::predict`] |
 //! | choose what to label next, have it labelled | [`Workspace::mine`], [`Workspace::label_oracle`] |
 //! | take a model away | [`Workspace::package_model`] |
-//! | evaluate | [`Workspace::evaluate`], [`Workspace::eval_diff`], [`evaluate_files`] |
+//! | evaluate | [`Workspace::evaluate`], [`Workspace::evaluate_with`], [`Workspace::eval_diff`], [`evaluate_files`] |
 //! | make worlds, record fleets | [`world_record`], [`Workspace::world_frames`], [`world_preview`] |
 //! | let it run by itself | [`Workspace::run_loop`] |
 //! | compare ways of choosing | [`Workspace::run_experiment`] |
@@ -76,8 +76,8 @@ pub use dataset::{ClassSummary, DatasetSummary, ExportFormat, ExportReport, Free
 pub use docs::{schema, schemas};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{
-    ClassResult, DiffOptions, Driven, EvalDelta, EvalDiff, EvalReport, GateFile, GateReport, GateResult, GateRule,
-    MistakeRate, ReportOptions, WrittenReport,
+    ClassResult, DiffOptions, Driven, EvalDelta, EvalDiff, EvalOptions, EvalReport, GateFile, GateReport, GateResult,
+    GateRule, MetricSet, MistakeRate, ReportOptions, RuleRow, RuleSetReport, RuleTable, WrittenReport,
 };
 pub use event::{EventDetail, EventFilter, EventList, OpenOptions, OpenedEvent};
 pub use experiment::{Arm, ArmSummary, Comparison, CourseResult, ExperimentFile, ExperimentReport, OwnFold, PoolShare};

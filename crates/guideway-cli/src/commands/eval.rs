@@ -1,23 +1,17 @@
 //! `eval`: run, list, show, compare, and result files made elsewhere.
 
-use guideway::{DiffOptions, Error, EvalReport, GateFile, ReportOptions};
-use serde_json::{Value, json};
+use guideway::{DiffOptions, Error, EvalOptions, EvalReport, GateFile, MetricSet, ReportOptions, RuleTable};
+use serde_json::{Map, Value, json};
 
 use super::files;
 use super::log::short;
-use crate::cli::{EvalCommand, EvalGateArgs, EvalReportArgs};
+use crate::cli::{EvalCommand, EvalGateArgs, EvalReportArgs, EvalRunArgs, MetricSet as MetricSetArg};
 use crate::context::{Context, Outcome};
 use crate::output::{Grid, Report, count, plural};
 
 pub(crate) fn run(context: &Context, command: &EvalCommand) -> Result<Outcome, Error> {
     match command {
-        EvalCommand::Run { model, on, device } => {
-            let report = context
-                .interruptible_workspace()?
-                .evaluate(model, on, device.as_deref(), &context.console)?;
-            context.print(&describe(&report))?;
-            Ok(context.outcome())
-        }
+        EvalCommand::Run(args) => evaluate(context, args),
         EvalCommand::Ls => {
             let runs = context.workspace()?.evaluations()?;
             let mut grid = Grid::new(&["run", "model", "on", "AP", "AP50"]).decimals(&["AP", "AP50"], 4);
@@ -66,6 +60,45 @@ pub(crate) fn run(context: &Context, command: &EvalCommand) -> Result<Outcome, E
     }
 }
 
+fn evaluate(context: &Context, args: &EvalRunArgs) -> Result<Outcome, Error> {
+    let metrics = args.metrics.iter().map(|set| match set {
+        MetricSetArg::Coco => MetricSet::Coco,
+        MetricSetArg::Kitti => MetricSet::Kitti,
+        MetricSetArg::Nuscenes => MetricSet::NuScenes,
+        MetricSetArg::Av2 => MetricSet::Av2,
+    });
+    let options = EvalOptions {
+        device: args.device.clone(),
+        metrics: metrics.collect(),
+        params: match &args.params {
+            Some(path) => EvalOptions::read_params(path)?,
+            None => Map::new(),
+        },
+    };
+    let report = context
+        .interruptible_workspace()?
+        .evaluate_with(&args.model, &args.on, &options, &context.console)?;
+    context.print(&describe(&report))?;
+    Ok(context.outcome())
+}
+
+/// The numbers of a rule set: a row for each slice.
+fn rule_grid(table: &RuleTable) -> Grid {
+    let (keys, metrics) = (table.keys.iter(), table.metrics.iter());
+    let columns: Vec<&str> = keys
+        .map(String::as_str)
+        .chain(["labels"])
+        .chain(metrics.map(String::as_str))
+        .collect();
+    let mut grid = Grid::new(&columns).decimals(&columns[table.keys.len() + 1..], table.decimals);
+    for row in &table.rows {
+        let keys = row.keys.iter().map(|key| json!(key));
+        let values = row.values.iter().map(|value| number(*value));
+        grid.push(keys.chain([json!(row.labels)]).chain(values).collect());
+    }
+    grid
+}
+
 pub(super) fn number(value: Option<f64>) -> Value {
     value.filter(|v| v.is_finite()).map_or(Value::Null, |v| json!(v))
 }
@@ -76,7 +109,7 @@ fn describe(report: &EvalReport) -> Report {
     let ratios = report
         .metrics
         .iter()
-        .filter(|metric| metric.unit == "1" && metric.metric != "mistakes");
+        .filter(|metric| metric.unit == "1" && metric.metric != "mistakes" && !metric.metric.contains('/'));
     for metric in ratios.filter(|metric| metric.slice == "all") {
         stats.push(vec![
             json!(metric.metric),
@@ -125,7 +158,7 @@ fn describe(report: &EvalReport) -> Report {
             json!(metric.support),
         ]);
     }
-    Report::new(report)
+    let mut described = Report::new(report)
         .pairs([
             ("run", report.run_id.clone()),
             ("model", report.model.clone()),
@@ -141,7 +174,16 @@ fn describe(report: &EvalReport) -> Report {
         .grid(stats)
         .grid(classes)
         .grid(events)
-        .grid(driven)
+        .grid(driven);
+    for table in report.rule_tables() {
+        described = described
+            .text(format!("By the rules of {}:", table.title))
+            .grid(rule_grid(&table));
+        for note in &table.notes {
+            described = described.text(note);
+        }
+    }
+    described
         .pairs(report.plots.iter().map(|(name, path)| (name.clone(), path.clone())))
         .rows(rows)
 }

@@ -6,7 +6,7 @@ use guideway_core::Reporter;
 use guideway_eval::arms::holm;
 use guideway_eval::bootstrap::{BootstrapParams, MetricDelta, compare, compare_rates, compare_within};
 use guideway_eval::mistakes::{Exposure, GroupParams};
-use guideway_schema::MistakeRow;
+use guideway_schema::{MetricRow, MistakeRow};
 use serde::Serialize;
 
 use super::case::{Case, Truth};
@@ -66,7 +66,7 @@ pub struct EvalDelta {
     /// p-value of no difference, adjusted for all comparisons made (Holm 1979).
     pub p_adjusted: Option<f64>,
     /// `better` or `worse` where that holds for all comparisons together, `perhaps better` or `perhaps worse` where only this interval says so, or
-    /// `no difference shown`.
+    /// `no difference shown`; `not tested` for metrics of other benchmarks' rules, which have no interval.
     pub verdict: &'static str,
 }
 
@@ -141,6 +141,7 @@ impl Workspace {
         };
         let mut raw = compared(&case_a, &case_b, &slices, &params)?;
         raw.extend(self.rates_compared([&a, &b], &case_a.truth, &params)?);
+        let rules = rules_compared(&a, &b);
         drop(task);
         let groups = case_a.truth.groups();
         Ok(EvalDiff {
@@ -149,7 +150,7 @@ impl Workspace {
             groups: u64::from(groups.iter().max().map_or(0, |last| last + 1)),
             resamples: options.resamples as u64,
             confidence: params.confidence,
-            deltas: judged(raw, 1.0 - params.confidence),
+            deltas: judged(raw, 1.0 - params.confidence).into_iter().chain(rules).collect(),
         })
     }
 
@@ -305,6 +306,37 @@ fn compared(a: &Case, b: &Case, slices: &[(String, Vec<bool>)], params: &Bootstr
         }));
     }
     Ok(raw)
+}
+
+/// What the rules of other benchmarks say of both, where they were applied with the same parameters. Nothing is drawn again for them.
+fn rules_compared(a: &EvalReport, b: &EvalReport) -> Vec<EvalDelta> {
+    let same = |metric: &MetricRow| {
+        let (set, _) = metric.metric.split_once('/')?;
+        let (a, b) = (a.rule_sets.get(set)?, b.rule_sets.get(set)?);
+        (a.params == b.params).then_some(())
+    };
+    let shared = a.metrics.iter().filter(|metric| same(metric).is_some());
+    shared
+        .filter_map(|metric| {
+            let other = b
+                .metrics
+                .iter()
+                .find(|other| other.metric == metric.metric && other.slice == metric.slice)?;
+            Some(EvalDelta {
+                metric: metric.metric.clone(),
+                slice: metric.slice.clone(),
+                of_frames: false,
+                baseline: metric.value,
+                candidate: other.value,
+                delta: metric.value.zip(other.value).map(|(a, b)| b - a),
+                lower: None,
+                upper: None,
+                higher_is_better: metric.higher_is_better,
+                p_adjusted: None,
+                verdict: "not tested",
+            })
+        })
+        .collect()
 }
 
 /// Judges all differences together: with many comparisons some intervals miss 0 by chance.

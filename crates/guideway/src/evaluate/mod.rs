@@ -5,6 +5,7 @@ mod diff;
 mod gate;
 mod mistakes;
 mod report;
+mod rules;
 mod scene;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub use diff::{DiffOptions, EvalDelta, EvalDiff};
 pub use gate::{GateFile, GateReport, GateResult, GateRule};
 pub use mistakes::{Driven, MistakeRate};
 pub use report::{ReportOptions, WrittenReport};
+pub use rules::{EvalOptions, MetricSet, RuleRow, RuleSetReport, RuleTable};
 pub(crate) use scene::cuboid_in_ego;
 
 /// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time.
@@ -94,6 +96,9 @@ pub struct EvalReport {
     pub confusion: Vec<u64>,
     /// The plots: name and path.
     pub plots: Vec<(String, String)>,
+    /// What the rules of other benchmarks say, by their names; their values are among the metrics too, as `kitti/…`. None in reports of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rule_sets: BTreeMap<String, RuleSetReport>,
 }
 
 impl EvalReport {
@@ -117,6 +122,23 @@ impl Workspace {
         device: Option<&str>,
         reporter: &dyn Reporter,
     ) -> Result<EvalReport, Error> {
+        let options = EvalOptions {
+            device: device.map(str::to_owned),
+            ..EvalOptions::default()
+        };
+        self.evaluate_with(model, on, &options, reporter)
+    }
+
+    /// Runs a model on a frozen dataset or one of its splits like [`evaluate`](Self::evaluate), with the rules of other benchmarks beside COCO's.
+    ///
+    /// Other rules or parameters make another run, of the same predictions.
+    pub fn evaluate_with(
+        &self,
+        model: &str,
+        on: &str,
+        options: &EvalOptions,
+        reporter: &dyn Reporter,
+    ) -> Result<EvalReport, Error> {
         let started = clock::now_ns();
         let model = self.model_record(model)?;
         if is_query(on) {
@@ -126,12 +148,13 @@ impl Workspace {
             ));
         }
         let (dataset, rows) = self.dataset_split(on)?;
-        let (predict_run_id, ..) = self.predict_run(&model, on, device, reporter)?;
-        let run_id: String = IdBuilder::new("run")
+        self.check_rules(options, &model, (on, &dataset, &rows))?;
+        let (predict_run_id, ..) = self.predict_run(&model, on, options.device.as_deref(), reporter)?;
+        let id = IdBuilder::new("run")
             .text("eval")
             .text(&predict_run_id)
-            .int(EVALUATION_VERSION)
-            .finish();
+            .int(EVALUATION_VERSION);
+        let run_id: String = options.identify(id).finish();
         let folder = self.run_dir(&run_id);
         if self.is_done(&run_id)? {
             return self.evaluation(&run_id);
@@ -141,6 +164,13 @@ impl Workspace {
             "run it again: the predictions are not made twice",
         )?;
         let task = reporter.begin("Evaluating", None, "steps");
+        let mut rule_sets = BTreeMap::new();
+        let mut rule_metrics = Vec::new();
+        let predicted = (model.name.as_str(), on, predict_run_id.as_str());
+        for (name, outcome) in self.rule_sets(options, (&dataset, &rows), predicted, &run_id, reporter)? {
+            rule_metrics.extend(outcome.metrics);
+            rule_sets.insert(name, outcome.report);
+        }
         let case = self.case(&dataset, &rows, &predict_run_id)?;
         let accumulated = case.matches.accumulate(None)?;
         let groups = case.truth.groups();
@@ -189,6 +219,7 @@ impl Workspace {
         let over_time = self.mistakes(&case, &found, &events, &run_id)?;
         let mut metrics = metrics;
         metrics.extend(over_time.metrics);
+        metrics.extend(rule_metrics);
         let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
         for event in &events {
             *by_kind.entry(event.kind.clone()).or_default() += 1;
@@ -217,11 +248,12 @@ impl Workspace {
             driven: Some(over_time.driven),
             confusion: mixed.counts,
             plots,
+            rule_sets,
         };
         let bytes = serde_json::to_vec_pretty(&report).map_err(|err| Error::corrupt("the report", err))?;
         write_atomic(&folder.join("report.json"), &bytes)?;
 
-        let params = json!({
+        let mut params = json!({
             "model_id": model.model_id,
             "model": model.name,
             "dataset_id": dataset.info().dataset_id,
@@ -232,6 +264,10 @@ impl Workspace {
             "mistake_params": over_time.params,
             "resamples": RESAMPLES,
         });
+        if !report.rule_sets.is_empty() {
+            let used = report.rule_sets.iter();
+            params["rule_sets"] = used.map(|(name, set)| (name.clone(), set.params.clone())).collect();
+        }
         let operation = clock::operation("eval", &self.settings().user, started)
             .input(model_node(&model))
             .input(dataset_node(dataset.info()))

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::diff::SliceValue;
+use super::rules::is_rule_metric;
 use super::{DiffOptions, Driven, EvalDiff, EvalReport};
 use crate::atomic::write_atomic;
 use crate::error::Error;
@@ -134,6 +135,7 @@ impl Workspace {
         }
         let events = self.gravest(&mut page, &report, (out, options.events), reporter)?;
         classes(&mut page, &report);
+        rule_sets(&mut page, &report);
         curves(&mut page, &case, &numbers)?;
         if let Some(diff) = numbers.comparison {
             compared(&mut page, diff);
@@ -261,7 +263,9 @@ fn summary(page: &mut Page, numbers: &Numbers<'_>) {
     let rows = report
         .metrics
         .iter()
-        .filter(|metric| metric.slice == "all" && metric.unit == "1" && metric.metric != "mistakes")
+        .filter(|metric| {
+            metric.slice == "all" && metric.unit == "1" && metric.metric != "mistakes" && !is_rule_metric(metric)
+        })
         .map(|metric| {
             vec![
                 metric.metric.clone(),
@@ -320,6 +324,30 @@ fn classes(page: &mut Page, report: &EvalReport) {
         ]
     });
     page.table(&["class", "labels", "AP", "AP50", "AP75", "AR100"], rows.collect());
+}
+
+/// A table for each benchmark whose rules were asked for.
+fn rule_sets(page: &mut Page, report: &EvalReport) {
+    for table in report.rule_tables() {
+        page.heading(format!("By the rules of {}", table.title));
+        let (keys, metrics) = (table.keys.iter(), table.metrics.iter());
+        let head: Vec<&str> = keys
+            .map(String::as_str)
+            .chain(["labels"])
+            .chain(metrics.map(String::as_str))
+            .collect();
+        let number =
+            |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.*}", table.decimals));
+        let rows = table.rows.iter().map(|row| {
+            let labels = row.labels.map_or_else(|| "–".to_owned(), |labels| labels.to_string());
+            let values = row.values.iter().map(|value| number(*value));
+            row.keys.iter().cloned().chain([labels]).chain(values).collect()
+        });
+        page.table(&head, rows.collect());
+        for note in table.notes {
+            page.text(note);
+        }
+    }
 }
 
 fn curves(page: &mut Page, case: &Case, numbers: &Numbers<'_>) -> Result<(), Error> {

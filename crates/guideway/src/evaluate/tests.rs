@@ -15,7 +15,7 @@ use super::case::{Case, Truth};
 use crate::{FreezeOptions, IngestOptions, RecordOptions, Workspace, WorldSetup, world_record};
 
 /// One small camera, ten times a second.
-const RIG: &str = r#"
+pub(super) const RIG: &str = r#"
 [[camera]]
 name = "front"
 position = [1.6, 0.0, 1.5]
@@ -26,7 +26,7 @@ rate_hz = 10.0
 "#;
 
 /// Drives and what is true in them.
-fn truth(dir: &Path) -> (Workspace, Truth) {
+pub(super) fn truth(dir: &Path) -> (Workspace, Truth) {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/experiments/wide.toml");
     let rig = dir.join("rig.toml");
     std::fs::write(&rig, RIG).unwrap();

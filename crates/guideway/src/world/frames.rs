@@ -373,7 +373,7 @@ fn label_row(frame: &FrameRow, object: &ObjectLabel) -> LabelRow {
 }
 
 /// KITTI's code of a hidden fraction: 0 visible, 1 partly, 2 largely.
-fn occlusion_code(fraction: f64) -> i64 {
+pub(crate) fn occlusion_code(fraction: f64) -> i64 {
     match fraction {
         f if f < 0.1 => 0,
         f if f < 0.5 => 1,

@@ -23,6 +23,7 @@ pub use frames::{WorldFramesOptions, WorldFramesReport};
 pub use guideway_world::bench::{BenchReport, Stage as BenchStage};
 pub use remake::{Remade, world_remake};
 
+pub(crate) use self::frames::occlusion_code;
 use self::log::{DriveFacts, Scribe};
 use crate::atomic::{check_out, write_atomic};
 use crate::error::Error;

@@ -1,0 +1,367 @@
+//! The rules of benchmarks over a workspace's labels and predictions, beside COCO's: which of them, with which parameters, and what comes out.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`objects`] | labels and detections in the image and in space, taken to the frames that rules want |
+//! | [`kitti`] | the KITTI object benchmark, in the frames of cameras |
+//! | [`space`] | what nuScenes and Argoverse 2 have in common: which objects in the ego frame count |
+//! | [`nuscenes`], [`av2`] | these two |
+//! | [`table`] | the numbers as tables for people |
+//!
+//! A rule set more is a variant of [`MetricSet`], an arm where they are computed, and a function that makes an [`Outcome`].
+
+mod av2;
+mod kitti;
+mod nuscenes;
+mod objects;
+mod space;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use guideway_core::hint::closest;
+use guideway_core::{IdBuilder, Reporter, Warning};
+use guideway_schema::MetricRow;
+use guideway_store::{Dataset, ModelRecord};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use self::objects::Objects;
+use crate::error::{Error, ErrorKind};
+use crate::workspace::{Workspace, quote};
+
+pub use self::table::{RuleRow, RuleTable};
+
+/// The rules of a benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MetricSet {
+    /// COCO's AP and AR, with events and mistakes. These always come.
+    Coco,
+    /// The KITTI object benchmark: 2D, orientation, bird's eye view and 3D.
+    Kitti,
+    /// nuScenes detection: mAP over centre distances, errors of true positives, NDS.
+    NuScenes,
+    /// Argoverse 2 detection: AP, errors of true positives, CDS.
+    Av2,
+}
+
+impl MetricSet {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Coco, Self::Kitti, Self::NuScenes, Self::Av2];
+
+    /// Its name: what its metrics in the table `metrics` begin with, and its key in a file of parameters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coco => "coco",
+            Self::Kitti => "kitti",
+            Self::NuScenes => "nuscenes",
+            Self::Av2 => "av2",
+        }
+    }
+
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Coco => "COCO",
+            Self::Kitti => "KITTI",
+            Self::NuScenes => "nuScenes",
+            Self::Av2 => "Argoverse 2",
+        }
+    }
+
+    /// Does it evaluate objects in space alone?
+    fn is_in_space(self) -> bool {
+        matches!(self, Self::NuScenes | Self::Av2)
+    }
+}
+
+/// What to evaluate, and how.
+#[derive(Debug, Clone, Default)]
+pub struct EvalOptions {
+    /// Where to predict; the setting's device when `None`.
+    pub device: Option<String>,
+    /// Rules beside COCO's.
+    pub metrics: BTreeSet<MetricSet>,
+    /// Parameters in place of a rule set's own, by its name and theirs. See [`EvalOptions::read_params`].
+    pub params: Map<String, Value>,
+}
+
+impl EvalOptions {
+    /// Reads a file of parameters: a JSON object with one object for each rule set, such as `{"kitti": {"recall_samples": 41}}`. What it does not
+    /// name stays as it is.
+    pub fn read_params(path: &Path) -> Result<Map<String, Value>, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
+        serde_json::from_str(&text).map_err(|source| {
+            ErrorKind::RuleParamsFile {
+                path: path.to_owned(),
+                source,
+            }
+            .into()
+        })
+    }
+
+    /// The rule sets that are not COCO's.
+    pub(super) fn rule_sets(&self) -> impl Iterator<Item = MetricSet> + '_ {
+        self.metrics.iter().copied().filter(|set| *set != MetricSet::Coco)
+    }
+
+    /// Are the parameters those of rule sets that are asked for?
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for (name, params) in &self.params {
+            if !self.rule_sets().any(|set| set.name() == name) {
+                let known = || MetricSet::ALL.into_iter().filter(|set| *set != MetricSet::Coco);
+                let hint = if known().any(|set| set.name() == name) {
+                    format!("ask for it, as in `--metrics coco,{name}`, or leave its parameters out")
+                } else {
+                    let names: Vec<&str> = known().map(MetricSet::name).collect();
+                    match closest(name, names.iter().copied()) {
+                        Some(close) => format!("did you mean `{close}`?"),
+                        None => format!("there are parameters for {}", names.join(", ")),
+                    }
+                };
+                return Err(Error::usage(
+                    format!("there are parameters for `{name}`, whose metrics are not asked for"),
+                    hint,
+                ));
+            }
+            if !params.is_object() {
+                return Err(Error::usage(
+                    format!("the parameters of `{name}` are not a JSON object"),
+                    format!("write {{\"{name}\": {{…}}}}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What makes a run with rule sets another one than a run without: nothing where there are none.
+    pub(super) fn identify(&self, id: IdBuilder) -> IdBuilder {
+        self.rule_sets().fold(id, |id, set| {
+            let id = id.text("metrics").text(set.name());
+            match self.params.get(set.name()) {
+                Some(params) => id.text(&params.to_string()),
+                None => id,
+            }
+        })
+    }
+}
+
+/// What the rules of a benchmark say.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuleSetReport {
+    /// Every number, under the names and with the nesting of the reference implementation.
+    pub report: Value,
+    /// The parameters, as a file of parameters takes them.
+    pub params: Value,
+    /// What was left out, and what else to know.
+    pub notes: Vec<String>,
+}
+
+/// What comes of computing a rule set.
+pub(super) struct Outcome {
+    pub(super) report: RuleSetReport,
+    pub(super) metrics: Vec<MetricRow>,
+}
+
+/// Counts what is left out.
+#[derive(Default)]
+struct Tally(BTreeMap<(&'static str, &'static str), u64>);
+
+impl Tally {
+    /// One more of these: `code` and `message` are a warning's.
+    fn add(&mut self, code: &'static str, message: &'static str) {
+        *self.0.entry((code, message)).or_default() += 1;
+    }
+
+    fn send(&self, set: MetricSet, reporter: &dyn Reporter) {
+        for ((code, message), count) in &self.0 {
+            reporter.warn(Warning {
+                code: (*code).to_owned(),
+                message: (*message).to_owned(),
+                location: format!("metrics of {}", set.name()),
+                count: *count,
+            });
+        }
+    }
+
+    fn notes(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.iter().map(|((_, message), count)| format!("{message}: {count}"))
+    }
+}
+
+/// A value of a rule set on its way to the table `metrics`.
+struct Measured {
+    metric: String,
+    slice: String,
+    value: Option<f64>,
+    support: Option<u64>,
+    unit: &'static str,
+    higher_is_better: bool,
+}
+
+impl Measured {
+    fn row(self, set: MetricSet, run_id: &str) -> MetricRow {
+        MetricRow {
+            run_id: run_id.to_owned(),
+            metric: format!("{}/{}", set.name(), self.metric),
+            value: self.value.filter(|value| value.is_finite()),
+            lower: None,
+            upper: None,
+            confidence: None,
+            slice: self.slice,
+            support: self.support.and_then(|support| i64::try_from(support).ok()),
+            unit: self.unit.to_owned(),
+            higher_is_better: self.higher_is_better,
+        }
+    }
+}
+
+/// The numbers of a rule set, before they have a run.
+struct Computed {
+    report: Value,
+    params: Value,
+    notes: Vec<String>,
+    values: Vec<Measured>,
+}
+
+/// Is this a metric of a rule set, not of COCO's or of mistakes over time?
+pub(super) fn is_rule_metric(metric: &MetricRow) -> bool {
+    metric.metric.contains('/')
+}
+
+impl Workspace {
+    /// Where rule sets ask for objects in space: are there such labels and predictions? Said before anything is computed.
+    pub(super) fn check_rules(
+        &self,
+        options: &EvalOptions,
+        model: &ModelRecord,
+        (on, dataset, rows): (&str, &Dataset, &[u64]),
+    ) -> Result<(), Error> {
+        options.check()?;
+        let Some(set) = options.metrics.iter().find(|set| set.is_in_space()) else {
+            return Ok(());
+        };
+        if !Objects::labels(self, dataset, rows)?.are_labelled_in_space() {
+            return Err(Error::usage(
+                format!(
+                    "the labels of {on} have no cuboids, and the rules of {} are about objects in space",
+                    set.title()
+                ),
+                "evaluate on a dataset whose labels have cuboids: `guideway query \"SELECT cuboid_frame, count(*) FROM labels GROUP BY 1\"` counts them"
+                    .to_owned(),
+            ));
+        }
+        self.check_cuboids(
+            *set,
+            &format!("model_id = {}", quote(&model.model_id)),
+            (&model.name, on),
+        )
+    }
+
+    fn check_cuboids(&self, set: MetricSet, condition: &str, (model, on): (&str, &str)) -> Result<(), Error> {
+        let counts = self.counts(&format!(
+            "SELECT 'cuboids', count(*) FROM predicted_cuboids WHERE {condition}"
+        ))?;
+        if counts.iter().any(|(_, count)| *count > 0) {
+            return Ok(());
+        }
+        Err(Error::usage(
+            format!(
+                "the predictions of {model} on {on} have no cuboids, and the rules of {} are about objects in space",
+                set.title()
+            ),
+            format!(
+                "`guideway predict {model} --on {on} --from FILE --format FORMAT` takes in a model's results with cuboids"
+            ),
+        ))
+    }
+
+    /// Computes the rule sets that are asked for.
+    pub(super) fn rule_sets(
+        &self,
+        options: &EvalOptions,
+        (dataset, rows): (&Dataset, &[u64]),
+        (model, on, predict_run_id): (&str, &str, &str),
+        run_id: &str,
+        reporter: &dyn Reporter,
+    ) -> Result<BTreeMap<String, Outcome>, Error> {
+        let mut outcomes = BTreeMap::new();
+        if options.rule_sets().next().is_none() {
+            return Ok(outcomes);
+        }
+        for set in options.rule_sets().filter(|set| set.is_in_space()) {
+            self.check_cuboids(set, &format!("run_id = {}", quote(predict_run_id)), (model, on))?;
+        }
+        let mut objects = Objects::labels(self, dataset, rows)?;
+        objects.find(self, predict_run_id)?;
+        for set in options.rule_sets() {
+            let mut tally = Tally::default();
+            let given = options.params.get(set.name()).and_then(Value::as_object);
+            let mut computed = match set {
+                MetricSet::Coco => continue,
+                MetricSet::Kitti => kitti::compute(&objects, given, &mut tally)?,
+                MetricSet::NuScenes => nuscenes::compute(&objects, given, &mut tally)?,
+                MetricSet::Av2 => av2::compute(&objects, given, &mut tally)?,
+            };
+            tally.send(set, reporter);
+            computed.notes.extend(tally.notes());
+            let outcome = Outcome {
+                report: RuleSetReport {
+                    report: computed.report,
+                    params: computed.params,
+                    notes: computed.notes,
+                },
+                metrics: computed
+                    .values
+                    .into_iter()
+                    .map(|value| value.row(set, run_id))
+                    .collect(),
+            };
+            outcomes.insert(set.name().to_owned(), outcome);
+        }
+        Ok(outcomes)
+    }
+}
+
+/// A rule set's own parameters with those in place that were given; unknown ones are refused.
+fn resolve<P: Serialize + DeserializeOwned>(
+    set: MetricSet,
+    own: &P,
+    given: Option<&Map<String, Value>>,
+) -> Result<P, Error> {
+    let mut all = to_value(own)?;
+    if let Value::Object(all) = &mut all {
+        for (name, value) in given.into_iter().flatten() {
+            let Some(place) = all.get_mut(name) else {
+                let hint = match closest(name, all.keys().map(String::as_str)) {
+                    Some(close) => format!("did you mean `{close}`?"),
+                    None => format!(
+                        "`guideway eval files --format {} --print-params` lists them",
+                        set.name()
+                    ),
+                };
+                return Err(Error::usage(
+                    format!("the rules of {} have no parameter `{name}`", set.title()),
+                    hint,
+                ));
+            };
+            *place = value.clone();
+        }
+    }
+    serde_json::from_value(all).map_err(|err| {
+        Error::usage(
+            format!("the parameters of `{}` cannot be read: {err}", set.name()),
+            format!(
+                "`guideway eval files --format {} --print-params` shows their form",
+                set.name()
+            ),
+        )
+    })
+}
+
+/// A report or parameters as JSON.
+fn to_value(value: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(value).map_err(|err| Error::corrupt("the report", err))
+}
