@@ -6,6 +6,7 @@ pub(crate) mod event;
 pub(crate) mod label;
 pub(crate) mod mine;
 pub(crate) mod rounds;
+pub(crate) mod track;
 pub(crate) mod world;
 
 use std::path::PathBuf;
@@ -104,6 +105,8 @@ pub(crate) enum Command {
     Model(ModelCommand),
     /// Run a model over a dataset or a query
     Predict(PredictArgs),
+    /// Follow what a model detects from frame to frame
+    Track(track::TrackArgs),
     /// Choose the frames to label next
     Mine(mine::MineArgs),
     /// Keep a perception bug until a model has it right
@@ -472,6 +475,8 @@ pub(crate) enum MetricSet {
     Nuscenes,
     /// Argoverse 2 detection: AP, ATE, ASE, AOE, CDS, without a region of interest
     Av2,
+    /// Tracks, made as `guideway track` does: HOTA, MOTA, IDF1, switches, time to find an object; AMOTA for cuboids
+    Tracking,
 }
 
 #[derive(Debug, Args)]

@@ -62,6 +62,7 @@ mod registry;
 mod sample;
 mod sql;
 mod sql_error;
+mod sql_json;
 mod sql_names;
 mod store;
 mod tables;

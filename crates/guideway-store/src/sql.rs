@@ -28,6 +28,7 @@ use crate::catalog_tables::CATALOG_TABLES;
 use crate::error::{Result, StoreError};
 use crate::sample::sample_schema;
 use crate::sql_error::{explain, explain_syntax};
+use crate::sql_json::json_as_text;
 use crate::sql_names::{OneCatalog, SortedSchema};
 use crate::store::Store;
 
@@ -207,6 +208,7 @@ impl Store {
             .build_arc()
             .map_err(explain)?;
         let context = SessionContext::new_with_config_rt(config, runtime);
+        context.register_udf(json_as_text());
 
         // Names hold no quotes or escapes, so a query that uses one contains it letter by letter.
         let query = query.to_lowercase();

@@ -9,7 +9,7 @@
 //! | look at recordings and channels | [`Workspace::recordings`], [`Workspace::channels`] |
 //! | ask in SQL | [`Workspace::query`] |
 //! | freeze, compare and export datasets | [`Workspace::freeze`], [`Workspace::dataset_diff`], [`Workspace::export`] |
-//! | train and predict | [`Workspace::train`], [`Workspace::predict`] |
+//! | train, predict and track | [`Workspace::train`], [`Workspace::predict`], [`Workspace::track`] |
 //! | choose what to label next, have it labelled | [`Workspace::mine`], [`Workspace::label_oracle`] |
 //! | take a model away | [`Workspace::package_model`] |
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::evaluate_with`], [`Workspace::eval_diff`], [`evaluate_files`] |
@@ -64,6 +64,7 @@ mod side_by_side;
 mod slices;
 pub mod split;
 mod taxonomy;
+mod track;
 mod train;
 mod workspace;
 mod world;
@@ -77,7 +78,8 @@ pub use docs::{schema, schemas};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{
     ClassResult, DiffOptions, Driven, EvalDelta, EvalDiff, EvalOptions, EvalReport, GateFile, GateReport, GateResult,
-    GateRule, MetricSet, MistakeRate, ReportOptions, RuleRow, RuleSetReport, RuleTable, WrittenReport,
+    GateRule, MetricSet, MistakeRate, ReportOptions, RuleRow, RuleSetReport, RuleTable, TrackScores, TrackingReport,
+    WrittenReport,
 };
 pub use event::{EventDetail, EventFilter, EventList, OpenOptions, OpenedEvent};
 pub use experiment::{Arm, ArmSummary, Comparison, CourseResult, ExperimentFile, ExperimentReport, OwnFold, PoolShare};
@@ -107,6 +109,7 @@ pub use rounds::{
     Past, Record, Round, RoundBudget, SeedSet, Start, Stop, Strategy, Targeted, TestSet, Work,
 };
 pub use slices::{FoundSlice, RegionOptions, SliceOptions, SliceReport};
+pub use track::{TrackOptions, TrackReport, TrackSpace, TrackedClass, default_track_params};
 pub use train::{ModelSummary, TrainOptions, TrainReport};
 pub use workspace::Workspace;
 pub use world::{

@@ -66,6 +66,7 @@ fn evaluate(context: &Context, args: &EvalRunArgs) -> Result<Outcome, Error> {
         MetricSetArg::Kitti => MetricSet::Kitti,
         MetricSetArg::Nuscenes => MetricSet::NuScenes,
         MetricSetArg::Av2 => MetricSet::Av2,
+        MetricSetArg::Tracking => MetricSet::Tracking,
     });
     let options = EvalOptions {
         device: args.device.clone(),

@@ -17,6 +17,7 @@ mod mine;
 mod model;
 mod rounds;
 mod slices;
+mod track;
 mod workspace;
 mod world;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Outcome, Error>
         Command::Train(args) => model::train(context, &args),
         Command::Model(command) => model::run(context, &command),
         Command::Predict(args) => model::predict(context, &args),
+        Command::Track(args) => track::run(context, &args),
         Command::Bug(command) => bug::run(context, &command),
         Command::Label(command) => label::run(context, &command),
         Command::Slices(args) => slices::run(context, &args),

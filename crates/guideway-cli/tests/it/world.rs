@@ -93,6 +93,10 @@ fn a_fleet_is_recorded_once_and_its_truth_is_read_on_request() {
         "{boxes} boxes, {with_mask} with a mask"
     );
     assert!(count("SELECT count(*) AS n FROM labels WHERE cuboid_frame IS NOT NULL") > 0);
+    // What is true of whole pictures stands with their frames.
+    let told = "SELECT count(*) AS n FROM frames WHERE modality = 'camera' AND json_as_text(attributes, 'time_of_day') IN ('day', 'dawn', 'dusk', 'night') \
+                AND json_as_text(attributes, 'weather') IS NOT NULL";
+    assert_eq!(count(told), 10);
     bench.ws(&["doctor"]);
 }
 

@@ -5,6 +5,7 @@ mod arms;
 mod av2;
 mod bootstrap;
 mod files;
+mod follow;
 mod generate;
 mod kitti;
 mod mistakes;

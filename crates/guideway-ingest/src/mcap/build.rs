@@ -10,8 +10,9 @@ use guideway_core::{IdBuilder, RecordingId, Reporter};
 use guideway_schema::{
     ChannelRow, ChunkRow, FrameRow, IngestSummary, LabelRow, RecordingRow, SignalRow, Sink, SourceError,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use self::labelling::tell;
 use super::error::{Damage, DamageKind};
 use super::frames::Sensors;
 use super::index::{self, ChunkEntry};
@@ -28,6 +29,8 @@ use crate::schemas::{ChannelKind, Decoded, Decoder, Sample, SampleKind, Transfor
 
 /// Rows that are kept before they are pushed.
 const BATCH: usize = 4096;
+/// Frames that wait for what is told of them.
+const HELD_FRAMES: usize = 256;
 /// Log times of a channel may go back by this much before it counts as a jump of the clock, ns.
 const JUMP_NS: i64 = 1_000_000_000;
 /// Stamps farther than this from their log times are of another clock, ns.
@@ -76,6 +79,8 @@ pub(crate) struct Builder<'s> {
     frames: Vec<FrameRow>,
     signals: Vec<SignalRow>,
     labels: Vec<LabelRow>,
+    /// What was told of frames that are still to come, by sensor and stamp.
+    told: BTreeMap<(usize, i64), Map<String, Value>>,
     stamps: Option<(i64, i64)>,
     log_times: Option<(u64, u64)>,
     stamped: bool,
@@ -128,6 +133,7 @@ impl<'s> Builder<'s> {
             frames: Vec::new(),
             signals: Vec::new(),
             labels: Vec::new(),
+            told: BTreeMap::new(),
             stamps: None,
             log_times: None,
             stamped: false,
@@ -306,8 +312,15 @@ impl<'s> Builder<'s> {
         if self.chunks.len() >= at_least {
             self.sink.push(std::mem::take(&mut self.chunks).into())?;
         }
-        if self.frames.len() >= at_least {
-            self.sink.push(std::mem::take(&mut self.frames).into())?;
+        // What is true of an image may be told after it.
+        let kept = if at_least > 1 && self.with_truth {
+            HELD_FRAMES
+        } else {
+            0
+        };
+        if self.frames.len() >= at_least + kept {
+            let rest = self.frames.split_off(self.frames.len() - kept);
+            self.sink.push(std::mem::replace(&mut self.frames, rest).into())?;
         }
         // One message may hold many transforms or labels: these are cut to size.
         while self.signals.len() >= at_least {
@@ -482,6 +495,7 @@ impl<'s> Builder<'s> {
                 }
             }
             Decoded::Annotations(annotations) => self.annotations(message, annotations),
+            Decoded::Attributes(told) => self.attributes(message, told),
             Decoded::Scene(scene) => {
                 self.deletions = self.deletions.saturating_add(scene.deletions);
                 if scene.others > 0 {
@@ -578,6 +592,9 @@ impl<'s> Builder<'s> {
             size,
         };
         let ready = self.matcher.frame(&self.sensors, at, timestamp, seen);
+        if let Some(told) = self.told.remove(&(at, timestamp)) {
+            tell(&mut frame, told);
+        }
         self.frames.push(frame);
         for (seen, group) in ready {
             self.settle(&seen, &group);

@@ -1,4 +1,4 @@
-//! What the payloads of messages say: Foxglove's protobuf and JSON schemas, ROS 2 CDR and ROS 1 serialization.
+//! What the payloads of messages say: Foxglove's protobuf and JSON schemas, ROS 2 CDR and ROS 1 serialization, and what guideway's worlds tell of an image.
 //!
 //! A [`Decoder`] is chosen once per channel from its schema's name and its message encoding; it turns payloads into
 //! [`Decoded`] values, the same for every encoding. Schemas that are not known give no decoder: their messages are listed and
@@ -9,14 +9,15 @@
 mod cdr;
 pub mod foxglove;
 mod model;
+mod own;
 mod ros;
 
 use thiserror::Error;
 
 pub use cdr::{Cdr, Layout};
 pub use model::{
-    Annotation, AnnotationShape, Calibration, Cloud, Coordinate, Cuboid, Decoded, ImageData, RawImage, Sample,
-    SampleKind, Scene, TransformSample,
+    Annotation, AnnotationShape, Calibration, Cloud, Coordinate, Cuboid, Decoded, FrameAttributes, ImageData, RawImage,
+    Sample, SampleKind, Scene, TransformSample,
 };
 
 /// A payload that does not follow its schema.
@@ -101,6 +102,7 @@ pub struct Decoder(Family);
 enum Family {
     Ros(ros::Schema, Layout),
     Foxglove(foxglove::Schema, foxglove::Wire),
+    Own(own::Schema),
 }
 
 impl Decoder {
@@ -120,7 +122,9 @@ impl Decoder {
             "protobuf" => {
                 foxglove::Schema::named(name).map(|schema| Self(Family::Foxglove(schema, foxglove::Wire::Protobuf)))
             }
-            "json" => foxglove::Schema::named(name).map(|schema| Self(Family::Foxglove(schema, foxglove::Wire::Json))),
+            "json" => foxglove::Schema::named(name)
+                .map(|schema| Self(Family::Foxglove(schema, foxglove::Wire::Json)))
+                .or_else(|| own::Schema::named(name).map(|schema| Self(Family::Own(schema)))),
             _ => None,
         }
     }
@@ -130,6 +134,7 @@ impl Decoder {
         match self.0 {
             Family::Ros(schema, _) => schema.kind(),
             Family::Foxglove(schema, _) => schema.kind(),
+            Family::Own(schema) => schema.kind(),
         }
     }
 
@@ -138,6 +143,7 @@ impl Decoder {
         match self.0 {
             Family::Ros(schema, layout) => ros::decode(schema, layout, payload),
             Family::Foxglove(schema, wire) => foxglove::decode(schema, wire, payload),
+            Family::Own(schema) => own::decode(schema, payload),
         }
     }
 }

@@ -23,6 +23,17 @@ pub enum Decoded<'a> {
     Annotations(Vec<Annotation>),
     /// Labels in space.
     Scene(Scene),
+    /// What is true of a whole image.
+    Attributes(FrameAttributes),
+}
+
+/// What is true of a whole image: weather, time of day, road, ….
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FrameAttributes {
+    /// Stamp of the image, ns.
+    pub stamp: Option<i64>,
+    /// By name.
+    pub attributes: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A compressed image or access unit.

@@ -29,6 +29,7 @@ async fn queries_reach_tables_datasets_and_catalog() -> Outcome {
         "SHOW TABLES",
         "DESCRIBE metrics",
         "SELECT l.class FROM (SELECT unnest(labels) AS l FROM datasets.\"night-v1\") AS t WHERE l.x_min > 0.5 ORDER BY 1 LIMIT 2",
+        "SELECT json_as_text('{\"weather\": \"rain\", \"n\": 2}', 'weather') AS weather, json_as_text(concat('{\"n\": ', frame_count, '}'), 'n') AS n FROM recordings ORDER BY name LIMIT 1",
     ];
     for (number, query) in queries.iter().enumerate() {
         let text = store.sql(query).await?.pretty().await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use guideway_core::mask::MaskError;
-use guideway_core::{BBox, Camera, Cuboid, Intrinsics, Rle, Se3};
+use guideway_core::{BBox, Camera, Cuboid, DVec3, Intrinsics, Rle, Se3};
 use serde::{Serialize, Serializer};
 
 use super::lanes::{LaneLineLabel, LaneLines};
@@ -213,7 +213,7 @@ pub fn label_picture(picture: &Picture<'_>, options: &LabelOptions) -> Result<Fr
         drivable: planes.drivable,
         histogram: planes.histogram,
         signals,
-        scene: SceneAttributes::of(snapshot),
+        scene: SceneAttributes::of(snapshot, view.looking()),
     })
 }
 
@@ -249,6 +249,11 @@ impl<'a> View<'a> {
             camera_from_ego: shot.ego_from_camera.inverse(),
             wide: Camera::new(wide, shot.camera.model()).ok(),
         }
+    }
+
+    /// Where the camera looks, in the world frame.
+    fn looking(&self) -> DVec3 {
+        (self.motion.world_from_ego(0.0) * self.shot.ego_from_camera).transform_vector(DVec3::Z)
     }
 
     fn ego_from_world(&self, dt: f64) -> Se3 {

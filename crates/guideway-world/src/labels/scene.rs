@@ -1,5 +1,6 @@
 //! Weather, time of day and traffic in words.
 
+use guideway_core::DVec3;
 use serde::Serialize;
 
 use crate::params::{RoadKind, TimeParams, WeatherParams};
@@ -7,6 +8,9 @@ use crate::render::{Snapshot, sun_direction};
 
 /// Vehicles within this distance of the ego vehicle are its traffic, m.
 const NEAR_M: f32 = 80.0;
+
+/// A sun this near to where a camera looks is in its picture or flares in its lens, degrees.
+pub const GLARE_DEG: f64 = 35.0;
 
 /// What a whole picture shows, in words that data sets use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,12 +29,16 @@ pub struct SceneAttributes {
     pub vehicles: u32,
     /// People on foot near the ego vehicle.
     pub pedestrians: u32,
+    /// Does the sun shine into the camera, or nearly so? Low, behind few clouds, and within [`GLARE_DEG`] of where the camera looks.
+    pub glare: bool,
 }
 
 impl SceneAttributes {
-    /// Of this scene.
-    pub fn of(snapshot: &Snapshot<'_>) -> Self {
+    /// Of this scene, for a camera that looks along `looking`, a unit vector in the world frame.
+    pub fn of(snapshot: &Snapshot<'_>, looking: DVec3) -> Self {
         let params = snapshot.params;
+        let sun = sun_direction(&params.time).as_dvec3();
+        let is_open = matches!(weather_word(&params.weather), "clear" | "partly_cloudy");
         let here = snapshot.state.ego.as_ref().map(|ego| ego.position).unwrap_or_default();
         let near = || {
             snapshot
@@ -68,6 +76,7 @@ impl SceneAttributes {
             pedestrians: near()
                 .filter(|a| a.model.class == crate::ObjectClass::Pedestrian)
                 .count() as u32,
+            glare: is_open && sun.z > 0.0 && looking.dot(sun) > GLARE_DEG.to_radians().cos(),
         }
     }
 }

@@ -150,7 +150,7 @@ impl Truth {
             .collect()
     }
 
-    fn image_of(&self) -> BTreeMap<&str, u32> {
+    pub(super) fn image_of(&self) -> BTreeMap<&str, u32> {
         self.frames
             .iter()
             .map(|frame| frame.frame_id.as_str())

@@ -25,6 +25,12 @@ const RANGES_M: [f64; 4] = [0.0, 20.0, 40.0, 60.0];
 const FAR_M: f64 = 50.0;
 /// From this level of occlusion on an object is largely hidden, as KITTI counts: 0 visible, 1 partly, 2 largely occluded.
 const LARGELY_OCCLUDED: i64 = 2;
+/// Shapes that so small a part of a class's labels have are rare.
+const RARE_PART: f64 = 0.02;
+/// With fewer labels of a class nobody knows what is usual.
+const LEAST_SHAPES: usize = 200;
+/// What leans so far is not upright, degrees.
+const LEANING_DEG: f64 = 25.0;
 /// A box on flat ground is not placed further away than this, m.
 const GROUND_LIMIT_M: f64 = 150.0;
 /// Frames whose attributes are asked for at a time.
@@ -98,6 +104,7 @@ impl Workspace {
             },
             params: json!({"group": params, "risk": risk}),
         };
+        let usual = usual_shapes(case);
         let mut exposure = Exposure::default();
         for (recording_id, drive) in drives(case, found) {
             let scene = Scene::of(self, case, found, recording_id, &drive)?;
@@ -114,10 +121,11 @@ impl Workspace {
                 events,
                 scene,
                 risk: &risk,
+                usual: &usual,
             };
             over_time.rows.extend(finder.rows(&drive, &params, run_id)?);
         }
-        self.note_darkness(&mut over_time.rows)?;
+        self.note_light(&mut over_time.rows)?;
         over_time.driven.hours = exposure.hours;
         over_time.driven.km = exposure.km;
         over_time.driven.rates = rates(&over_time.rows, exposure);
@@ -125,25 +133,25 @@ impl Workspace {
         Ok(over_time)
     }
 
-    /// Mistakes whose worst frame is said to be taken by night have darkness among their causes.
-    fn note_darkness(&self, rows: &mut [MistakeRow]) -> Result<(), Error> {
+    /// Mistakes whose worst frame is said to be taken by night, or against the sun, have that among their causes.
+    fn note_light(&self, rows: &mut [MistakeRow]) -> Result<(), Error> {
         for part in rows.chunks_mut(ASK) {
             let frames: BTreeSet<&str> = part.iter().map(|row| row.frame_id.as_str()).collect();
             let told: Vec<FrameRow> = self.rows(&format!(
                 "SELECT * FROM frames WHERE attributes IS NOT NULL AND frame_id IN ({})",
                 ids(frames)
             ))?;
-            let dark: BTreeSet<String> = told
+            let light: BTreeMap<String, &str> = told
                 .into_iter()
-                .filter(|frame| frame.attributes.as_deref().is_some_and(by_night))
-                .map(|frame| frame.frame_id)
+                .filter_map(|frame| Some((frame.frame_id, bad_light(frame.attributes.as_deref()?)?)))
                 .collect();
-            for row in part.iter_mut().filter(|row| dark.contains(&row.frame_id)) {
-                row.cause = Some(
-                    row.cause
-                        .take()
-                        .map_or_else(|| "dark".to_owned(), |causes| format!("{causes},dark")),
-                );
+            for row in part.iter_mut() {
+                if let Some(light) = light.get(&row.frame_id) {
+                    row.cause = Some(match row.cause.take() {
+                        Some(causes) => format!("{causes},{light}"),
+                        None => (*light).to_owned(),
+                    });
+                }
             }
         }
         Ok(())
@@ -166,10 +174,44 @@ fn drives<'a>(case: &'a Case, found: &[Event]) -> BTreeMap<&'a str, Drive> {
     drives
 }
 
-/// Do a frame's attributes say that it is night?
-fn by_night(attributes: &str) -> bool {
+/// What a frame's attributes say of its light, where that is bad: `dark` or `glare`.
+fn bad_light(attributes: &str) -> Option<&'static str> {
     let told: Value = serde_json::from_str(attributes).unwrap_or_default();
-    told["night"] == json!(true) || told["time_of_day"] == json!("night") || told["timeofday"] == json!("night")
+    if told["night"] == json!(true) || told["time_of_day"] == json!("night") || told["timeofday"] == json!("night") {
+        return Some("dark");
+    }
+    (told["glare"] == json!(true)).then_some("glare")
+}
+
+/// Shapes of labelled boxes that are usual for each class: the middle part of the logarithms of width over height.
+fn usual_shapes(case: &Case) -> BTreeMap<u32, [f64; 2]> {
+    let arrays = &case.truth.arrays;
+    let mut shapes: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for row in 0..arrays.len() {
+        if let Some(shape) = shape(case, row) {
+            shapes.entry(arrays.class[row]).or_default().push(shape);
+        }
+    }
+    shapes.retain(|_, shapes| shapes.len() >= LEAST_SHAPES);
+    shapes
+        .into_iter()
+        .filter_map(|(class, mut shapes)| {
+            shapes.sort_by(f64::total_cmp);
+            let tail = (shapes.len() as f64 * RARE_PART / 2.0) as usize;
+            Some((class, [*shapes.get(tail)?, *shapes.get(shapes.len() - 1 - tail)?]))
+        })
+        .collect()
+}
+
+/// Logarithm of a label's width over its height; nothing for one of which only a part is in the image.
+fn shape(case: &Case, row: usize) -> Option<f64> {
+    let arrays = &case.truth.arrays;
+    let [_, _, width, height] = arrays.boxes[row];
+    let is_cut = arrays
+        .truncation
+        .as_ref()
+        .is_some_and(|truncation| truncation[row] > 0.0);
+    (width > 0.0 && height > 0.0 && !is_cut && !arrays.crowd[row]).then(|| (width / height).ln())
 }
 
 struct Finder<'a> {
@@ -178,6 +220,8 @@ struct Finder<'a> {
     events: &'a [EventRow],
     scene: Scene,
     risk: &'a RiskParams,
+    /// Shapes of boxes by class.
+    usual: &'a BTreeMap<u32, [f64; 2]>,
 }
 
 impl Finder<'_> {
@@ -305,7 +349,28 @@ impl Finder<'_> {
         if events.iter().filter(is_hidden).count() >= half {
             names.push("occluded");
         }
+        if events.iter().filter(|event| self.is_rare_pose(event)).count() >= half {
+            names.push("rare_pose");
+        }
         (!names.is_empty()).then(|| names.join(","))
+    }
+
+    /// Is the object seen as its class rarely is: lying, overturned, or in a box of a rare shape?
+    fn is_rare_pose(&self, event: &Event) -> bool {
+        let (Some(label), Some(row)) = (self.label(event), event.label) else {
+            return false;
+        };
+        let cuboid = self.scene.cuboid_in_ego(label, self.frame(event.image));
+        let leans = cuboid.is_some_and(|cuboid| {
+            let up = cuboid.rotation * DVec3::Z;
+            up.z < LEANING_DEG.to_radians().cos()
+        });
+        let row = row as usize;
+        let usual = self.usual.get(&self.case.truth.arrays.class[row]);
+        let odd = usual
+            .zip(shape(self.case, row))
+            .is_some_and(|([least, most], shape)| shape < *least || shape > *most);
+        leans || odd
     }
 
     fn frame(&self, image: u32) -> &FrameInfo {
@@ -443,16 +508,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn night_is_told_in_several_ways() {
+    fn bad_light_is_told_in_several_ways() {
+        assert_eq!(bad_light(r#"{"time_of_day": "day", "glare": true}"#), Some("glare"));
         for told in [
             r#"{"night": true}"#,
             r#"{"time_of_day": "night"}"#,
             r#"{"timeofday": "night", "weather": "rain"}"#,
         ] {
-            assert!(by_night(told), "{told}");
+            assert_eq!(bad_light(told), Some("dark"), "{told}");
         }
         for told in [r#"{"night": false}"#, r#"{"time_of_day": "dusk"}"#, "[]", "no JSON"] {
-            assert!(!by_night(told), "{told}");
+            assert_eq!(bad_light(told), None, "{told}");
         }
     }
 

@@ -9,6 +9,7 @@ mod rules;
 mod scene;
 #[cfg(test)]
 mod tests;
+mod tracking;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,7 +37,8 @@ pub use gate::{GateFile, GateReport, GateResult, GateRule};
 pub use mistakes::{Driven, MistakeRate};
 pub use report::{ReportOptions, WrittenReport};
 pub use rules::{EvalOptions, MetricSet, RuleRow, RuleSetReport, RuleTable};
-pub(crate) use scene::cuboid_in_ego;
+pub(crate) use scene::{PlacedSensor, cuboid_in_ego, placed_sensor};
+pub use tracking::{TrackScores, TrackingReport};
 
 /// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time.
 const EVALUATION_VERSION: i64 = 2;
@@ -208,13 +210,21 @@ impl Workspace {
         task.note("events");
         let event_params = EventParams::default();
         let params = CocoParams::default();
-        let found = find_events(
+        let mut found = find_events(
             &case.truth.arrays,
             &case.detections,
             IouType::Bbox,
             &params,
             &event_params,
         )?;
+        if options.metrics.contains(&MetricSet::Tracking) {
+            task.note("tracks");
+            let predicted = (&model, on, predict_run_id.as_str());
+            let tracking = self.tracking(&case, predicted, (&dataset, &rows), options, &run_id, reporter)?;
+            rule_sets.insert(MetricSet::Tracking.name().to_owned(), tracking.rule_set());
+            rule_metrics.extend(tracking.metrics);
+            found.extend(tracking.events);
+        }
         let events: Vec<EventRow> = found.iter().map(|event| case.event_row(event, &run_id)).collect();
         let over_time = self.mistakes(&case, &found, &events, &run_id)?;
         let mut metrics = metrics;

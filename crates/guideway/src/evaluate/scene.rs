@@ -76,6 +76,9 @@ impl Workspace {
     }
 }
 
+/// A sensor's lens, where it is a calibrated camera, and `ego_from_sensor`.
+pub(crate) type PlacedSensor = (Option<Camera>, Se3);
+
 /// Where an object was at a moment, in the ego frame.
 #[derive(Clone, Copy)]
 pub(super) struct Seen {
@@ -94,7 +97,7 @@ impl Seen {
 pub(super) struct Scene {
     pub(super) path: EgoPath,
     /// Cameras by sensor, with `ego_from_camera`.
-    pub(super) cameras: BTreeMap<String, (Option<Camera>, Se3)>,
+    pub(super) cameras: BTreeMap<String, PlacedSensor>,
     /// Height of the ground in the ego frame, m.
     pub(super) ground_z_m: f64,
     /// Where the tracked objects are that something is wrong about, by stamp.
@@ -218,7 +221,7 @@ pub(crate) fn cuboid_in_ego(
 }
 
 /// A sensor with its place on the vehicle, and its lens where it is a camera.
-fn placed_sensor(sensor: &SensorRow) -> Option<(String, (Option<Camera>, Se3))> {
+pub(crate) fn placed_sensor(sensor: &SensorRow) -> Option<(String, PlacedSensor)> {
     let ego_from_sensor = Se3::from_slice(&sensor.ego_from_sensor).ok()?;
     Some((sensor.sensor_id.clone(), (camera(sensor), ego_from_sensor)))
 }

@@ -6,13 +6,13 @@ use std::path::Path;
 use guideway_core::BBox;
 use guideway_core::report::Silent;
 use guideway_eval::coco::{CocoParams, Detections, IouType, match_detections};
-use guideway_eval::events::{EventParams, find_events};
-use guideway_schema::PredictionRow;
+use guideway_eval::events::{EventKind, EventParams, find_events};
+use guideway_schema::{PredictionRow, TrackRow};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::case::{Case, Truth};
-use crate::{FreezeOptions, IngestOptions, RecordOptions, Workspace, WorldSetup, world_record};
+use crate::{FreezeOptions, IngestOptions, RecordOptions, TrackSpace, Workspace, WorldSetup, world_record};
 
 /// One small camera, ten times a second.
 pub(super) const RIG: &str = r#"
@@ -63,6 +63,8 @@ struct Faulty {
     truth: Truth,
     detections: Detections,
     rows: Vec<PredictionRow>,
+    /// Each detection's track.
+    tracks: Vec<TrackRow>,
     planted: Vec<Planted>,
 }
 
@@ -73,6 +75,7 @@ impl Faulty {
             truth,
             detections: Detections::default(),
             rows: Vec::new(),
+            tracks: Vec::new(),
             planted: Vec::new(),
         };
         let mut of_track: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
@@ -86,6 +89,7 @@ impl Faulty {
         }
         let mut missed: BTreeSet<usize> = BTreeSet::new();
         let mut confused: BTreeSet<usize> = BTreeSet::new();
+        let mut switched: BTreeSet<usize> = BTreeSet::new();
         for ((recording, track), mut rows) in of_track {
             rows.sort_by_key(|row| faulty.stamp(*row));
             // One mistake of 1 to 30 frames about every other object; not across a second in which it is not seen.
@@ -98,6 +102,15 @@ impl Faulty {
             let kind = match rng.random_range(0..4_u32) {
                 0 => "miss",
                 1 => "confusion",
+                2 if from > 0 => {
+                    // From here on it is another track.
+                    switched.extend(&rows[from..]);
+                    let stamp = faulty.stamp(rows[from]);
+                    faulty
+                        .planted
+                        .push(("identity_switch", recording, Some(track), stamp, stamp, 1));
+                    continue;
+                }
                 _ => continue,
             };
             let chosen = &rows[from..to];
@@ -117,12 +130,18 @@ impl Faulty {
             }
             let [image, class] = [faulty.truth.arrays.image[row], faulty.truth.arrays.class[row]];
             let classes = faulty.truth.classes.len() as u32;
-            let class = if confused.contains(&row) {
+            let track = faulty.truth.labels[row].track_id.clone().unwrap();
+            let track = if switched.contains(&row) {
+                format!("{track} again")
+            } else {
+                track
+            };
+            let detected = if confused.contains(&row) {
                 (class + 1) % classes
             } else {
                 class
             };
-            faulty.detect(image, class, faulty.truth.arrays.boxes[row], 0.9);
+            faulty.detect(image, [detected, class], faulty.truth.arrays.boxes[row], (0.9, track));
         }
         faulty.alarms(&mut rng);
         faulty
@@ -134,8 +153,23 @@ impl Faulty {
             .unwrap()
     }
 
-    fn detect(&mut self, image: u32, class: u32, xywh: [f64; 4], score: f64) {
+    /// Adds a detection; its track may have another class.
+    fn detect(&mut self, image: u32, [class, of_track]: [u32; 2], xywh: [f64; 4], (score, track): (f64, String)) {
         let [x, y, w, h] = xywh;
+        let frame = &self.truth.frames[image as usize];
+        self.tracks.push(TrackRow {
+            track_id: track,
+            frame_id: frame.frame_id.clone(),
+            recording_id: frame.recording_id.clone(),
+            class: self.truth.classes[of_track as usize].clone(),
+            score,
+            prediction_id: Some(format!("p{}", self.rows.len())),
+            x_min: Some(x),
+            y_min: Some(y),
+            x_max: Some(x + w),
+            y_max: Some(y + h),
+            ..TrackRow::default()
+        });
         self.rows.push(PredictionRow {
             prediction_id: format!("p{}", self.rows.len()),
             frame_id: self.truth.frames[image as usize].frame_id.clone(),
@@ -187,7 +221,8 @@ impl Faulty {
                     span.len() as i64,
                 ));
                 for (step, image) in span.iter().copied().enumerate() {
-                    self.detect(image, 0, [x + step as f64, y, 30.0, 14.0], 0.8);
+                    let track = (0.8, format!("alarm {recording} {third}"));
+                    self.detect(image, [0, 0], [x + step as f64, y, 30.0, 14.0], track);
                 }
             }
         }
@@ -202,11 +237,12 @@ fn planted_mistakes_come_back_as_one_event_each() {
         truth,
         detections,
         rows,
+        tracks,
         planted,
     } = Faulty::new(truth, 5);
     let params = CocoParams::default();
     let matches = match_detections(&truth.arrays, &detections, IouType::Bbox, &params).unwrap();
-    let found = find_events(
+    let mut found = find_events(
         &truth.arrays,
         &detections,
         IouType::Bbox,
@@ -220,10 +256,14 @@ fn planted_mistakes_come_back_as_one_event_each() {
         rows,
         matches,
     };
+    let tracking = case
+        .tracking(("tracks", TrackSpace::Image), &tracks, &case.labelled(), "run")
+        .unwrap();
+    found.extend(tracking.events);
     let events: Vec<_> = found.iter().map(|event| case.event_row(event, "run")).collect();
     let over_time = workspace.mistakes(&case, &found, &events, "run").unwrap();
     let mut left: BTreeMap<Planted, i64> = BTreeMap::new();
-    let kinds = ["miss", "confusion", "false_positive", "poor_localisation"];
+    let kinds = EventKind::ALL.map(EventKind::name);
     for row in &over_time.rows {
         let kind = kinds.into_iter().find(|kind| *kind == row.kind).unwrap();
         let key = (
@@ -239,14 +279,19 @@ fn planted_mistakes_come_back_as_one_event_each() {
     let exact = planted.iter().filter(|planted| left.get(planted) == Some(&1)).count();
     let by_kind = |kind: &str| planted.iter().filter(|planted| planted.0 == kind).count();
     println!(
-        "planted {} ({} misses, {} confusions, {} false alarms), found as exactly one event {exact}, events in all {}",
+        "planted {} ({} misses, {} confusions, {} false alarms, {} identity switches), found as exactly one event {exact}, events in all {}",
         planted.len(),
         by_kind("miss"),
         by_kind("confusion"),
         by_kind("false_positive"),
+        by_kind("identity_switch"),
         over_time.rows.len()
     );
     assert!(by_kind("miss") >= 20 && by_kind("confusion") >= 20 && by_kind("false_positive") >= 5);
+    assert!(by_kind("identity_switch") >= 15);
+    assert_eq!(tracking.report.all.switches, by_kind("identity_switch") as u64);
+    // What is detected is tracked at once, and nothing else is.
+    assert!(tracking.report.all.hota > 0.8 && tracking.report.all.idf1 > 0.7);
     assert!(exact * 100 >= planted.len() * 98);
     assert!(over_time.rows.len() * 98 <= planted.len() * 100);
 

@@ -2,11 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use guideway_schema::LabelRow;
+use guideway_schema::{FrameRow, LabelRow};
+use serde_json::{Map, Value};
 
-use super::{Builder, Message};
+use super::{Builder, HELD_FRAMES, Message};
 use crate::mcap::labels::{Group, Items, NoCuboid, Seen, Target, annotation_row, cuboid_row, enrich, settle};
-use crate::schemas::{Annotation, Cuboid};
+use crate::schemas::{Annotation, Cuboid, FrameAttributes};
+
+/// Adds attributes to those that a frame has.
+pub(super) fn tell(frame: &mut FrameRow, told: Map<String, Value>) {
+    let own = frame.attributes.take();
+    let own = own.and_then(|own| serde_json::from_str::<Map<String, Value>>(&own).ok());
+    let mut all = own.unwrap_or_default();
+    all.extend(told);
+    frame.attributes = (!all.is_empty()).then(|| Value::Object(all).to_string());
+}
 
 impl Builder<'_> {
     pub(super) fn annotations(&mut self, message: Message<'_>, annotations: Vec<Annotation>) {
@@ -51,6 +61,38 @@ impl Builder<'_> {
                 items: Items::Cuboids(cuboids),
             });
         }
+    }
+
+    /// What is true of a whole image, for the row of its frame.
+    pub(super) fn attributes(&mut self, message: Message<'_>, told: FrameAttributes) {
+        let camera = if message.ground_truth {
+            self.sensors.camera_of_truth(message.topic)
+        } else {
+            self.sensors.beside(message.topic, "camera")
+        };
+        let stamp = told.stamp.unwrap_or(message.log_time);
+        let Some(camera) = camera else {
+            self.untold(message, 1);
+            return;
+        };
+        let id = self.sensors.all[camera].id.as_str();
+        let is_it = |frame: &&mut FrameRow| frame.sensor_id == id && frame.timestamp_ns == Some(stamp);
+        match self.frames.iter_mut().rev().take(HELD_FRAMES).find(is_it) {
+            Some(frame) => tell(frame, told.attributes),
+            None => {
+                self.told.insert((camera, stamp), told.attributes);
+            }
+        }
+        if self.told.len() > HELD_FRAMES {
+            self.told.pop_first();
+            self.untold(message, 1);
+        }
+    }
+
+    fn untold(&mut self, message: Message<'_>, count: u64) {
+        self.note(message, "attributes-without-image", count, || {
+            "attributes of images that are not in the log were left out".to_owned()
+        });
     }
 
     fn group(&mut self, group: Group) {

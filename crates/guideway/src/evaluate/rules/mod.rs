@@ -8,7 +8,7 @@
 //! | [`nuscenes`], [`av2`] | these two |
 //! | [`table`] | the numbers as tables for people |
 //!
-//! A rule set more is a variant of [`MetricSet`], an arm where they are computed, and a function that makes an [`Outcome`].
+//! Tracks are compared elsewhere, in `tracking`, since they have to be made first. A rule set more is a variant of [`MetricSet`], an arm where they are computed, and a function that makes an [`Outcome`].
 
 mod av2;
 mod kitti;
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use guideway_core::hint::closest;
-use guideway_core::{IdBuilder, Reporter, Warning};
+use guideway_core::{Cuboid, IdBuilder, Reporter, Warning};
 use guideway_schema::MetricRow;
 use guideway_store::{Dataset, ModelRecord};
 use serde::de::DeserializeOwned;
@@ -45,11 +45,13 @@ pub enum MetricSet {
     NuScenes,
     /// Argoverse 2 detection: AP, errors of true positives, CDS.
     Av2,
+    /// Tracks: HOTA, CLEAR, identity, and AMOTA in the world; identity switches as events.
+    Tracking,
 }
 
 impl MetricSet {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Coco, Self::Kitti, Self::NuScenes, Self::Av2];
+    pub const ALL: [Self; 5] = [Self::Coco, Self::Kitti, Self::NuScenes, Self::Av2, Self::Tracking];
 
     /// Its name: what its metrics in the table `metrics` begin with, and its key in a file of parameters.
     pub fn name(self) -> &'static str {
@@ -58,6 +60,7 @@ impl MetricSet {
             Self::Kitti => "kitti",
             Self::NuScenes => "nuscenes",
             Self::Av2 => "av2",
+            Self::Tracking => "tracking",
         }
     }
 
@@ -68,6 +71,7 @@ impl MetricSet {
             Self::Kitti => "KITTI",
             Self::NuScenes => "nuScenes",
             Self::Av2 => "Argoverse 2",
+            Self::Tracking => "tracking",
         }
     }
 
@@ -288,7 +292,7 @@ impl Workspace {
         reporter: &dyn Reporter,
     ) -> Result<BTreeMap<String, Outcome>, Error> {
         let mut outcomes = BTreeMap::new();
-        if options.rule_sets().next().is_none() {
+        if options.rule_sets().all(|set| set == MetricSet::Tracking) {
             return Ok(outcomes);
         }
         for set in options.rule_sets().filter(|set| set.is_in_space()) {
@@ -300,7 +304,8 @@ impl Workspace {
             let mut tally = Tally::default();
             let given = options.params.get(set.name()).and_then(Value::as_object);
             let mut computed = match set {
-                MetricSet::Coco => continue,
+                // Tracks are made first, and compared where the events are.
+                MetricSet::Coco | MetricSet::Tracking => continue,
                 MetricSet::Kitti => kitti::compute(&objects, given, &mut tally)?,
                 MetricSet::NuScenes => nuscenes::compute(&objects, given, &mut tally)?,
                 MetricSet::Av2 => av2::compute(&objects, given, &mut tally)?,
@@ -322,6 +327,39 @@ impl Workspace {
             outcomes.insert(set.name().to_owned(), outcome);
         }
         Ok(outcomes)
+    }
+}
+
+/// A label in space, and where it is.
+pub(super) struct PlacedLabel {
+    pub(super) frame: u32,
+    pub(super) class: u32,
+    pub(super) track: Option<String>,
+    pub(super) is_ignored: bool,
+    /// In the ego frame.
+    pub(super) cuboid: Cuboid,
+}
+
+impl Workspace {
+    /// The labels of a dataset that can be placed in space, in the order of its frames.
+    pub(super) fn labels_in_space(
+        &self,
+        dataset: &Dataset,
+        rows: &[u64],
+        predict_run_id: &str,
+    ) -> Result<Vec<PlacedLabel>, Error> {
+        let mut objects = Objects::labels(self, dataset, rows)?;
+        objects.find(self, predict_run_id)?;
+        let placed = objects.labels.into_iter().filter_map(|label| {
+            Some(PlacedLabel {
+                frame: label.frame,
+                class: label.class?,
+                track: label.track,
+                is_ignored: label.is_ignored,
+                cuboid: label.solid?.in_ego?,
+            })
+        });
+        Ok(placed.collect())
     }
 }
 
