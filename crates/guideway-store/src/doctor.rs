@@ -339,6 +339,10 @@ impl Store {
     async fn check_models(&self, report: &mut DoctorReport, options: DoctorOptions) -> Result<()> {
         for model in self.models().await? {
             let name = format!("model {}", model.name);
+            if !model.has_weights() {
+                report.push(name, Status::Ok, "made elsewhere, has no files".to_owned(), None);
+                continue;
+            }
             let path = self.root().join(&model.path);
             let hint = Some("put its files back from a backup, or train it again");
             match digest_of(&path, options.deep && !model.digest.is_empty()) {

@@ -10,22 +10,22 @@ use crate::frozen::DatasetInfo;
 use crate::lineage::{NodeKind, NodeRef};
 use crate::store::Store;
 
-/// A trained model. Its files lie below the data root, where the caller wrote them.
+/// A model. The files of a trained one lie below the data root, where the caller wrote them; one that was made elsewhere has none.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct ModelRecord {
     /// Id ([`guideway_core::ModelId`]).
     pub model_id: String,
     /// Name for people, unique.
     pub name: String,
-    /// The weights file (or folder), relative to the data root, `/` between parts.
+    /// The weights file (or folder), relative to the data root, `/` between parts; empty for a model made elsewhere.
     pub path: String,
     /// BLAKE3 of the weights file, 64 hex digits; empty for a folder.
     pub digest: String,
     /// The whole configuration that it was made with.
     pub config: Value,
-    /// The dataset that it was trained on.
+    /// The dataset that it was trained on; none for a model made elsewhere.
     pub dataset_id: Option<String>,
-    /// The run that trained it.
+    /// The run that trained it, or that first brought its predictions.
     pub run_id: Option<String>,
     /// Its classes, in the order of its outputs.
     pub classes: Vec<String>,
@@ -94,6 +94,11 @@ impl CatalogRow {
 }
 
 impl ModelRecord {
+    /// Does it have weights here? A model made elsewhere is known by its predictions alone.
+    pub fn has_weights(&self) -> bool {
+        !self.path.is_empty()
+    }
+
     async fn write(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
         sqlx::query(
             "INSERT INTO models (model_id, name, path, digest, config, dataset_id, run_id, classes, metrics, created_ns)

@@ -10,7 +10,7 @@ use guideway_assert::{
 };
 use guideway_core::{BBox, Cuboid, IdBuilder, Reporter, Se3};
 use guideway_eval::severity::EgoPath;
-use guideway_schema::{FrameRow, LabelRow, PredictionRow, SensorRow};
+use guideway_schema::{FrameRow, LabelRow, PredictedCuboidRow, PredictionRow, SensorRow};
 use guideway_store::{NodeKind, NodeRef, RunRecord, pick};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -106,6 +106,22 @@ struct BoxRow {
     cuboid: Option<Cuboid>,
     points: Option<u32>,
     occlusion: Option<f64>,
+}
+
+impl BoxRow {
+    /// What a model found, before it is placed.
+    fn predicted(class: String, id: String, score: f64) -> Self {
+        Self {
+            class,
+            id,
+            score: Some(score),
+            track: None,
+            bbox: None,
+            cuboid: None,
+            points: None,
+            occlusion: None,
+        }
+    }
 }
 
 impl Workspace {
@@ -360,17 +376,32 @@ impl Workspace {
                 "SELECT * FROM predictions WHERE run_id = {} AND frame_id IN ({listed}) ORDER BY prediction_id",
                 quote(run)
             ))?;
+            let in_space: Vec<PredictedCuboidRow> = self.rows(&format!(
+                "SELECT * FROM predicted_cuboids WHERE run_id = {} AND frame_id IN ({listed}) ORDER BY prediction_id",
+                quote(run)
+            ))?;
+            // One object may have a row in both tables.
+            let mut found: BTreeMap<String, (String, BoxRow)> = BTreeMap::new();
             for row in rows {
-                boxes.entry(row.frame_id).or_default().push(BoxRow {
-                    class: row.class,
-                    id: row.prediction_id,
-                    score: Some(row.score),
-                    track: None,
-                    bbox: Some(BBox::new(row.x_min, row.y_min, row.x_max, row.y_max)),
-                    cuboid: None,
-                    points: None,
-                    occlusion: None,
-                });
+                let bbox = BBox::new(row.x_min, row.y_min, row.x_max, row.y_max);
+                let (id, frame_id) = (row.prediction_id.clone(), row.frame_id);
+                let row = BoxRow {
+                    bbox: Some(bbox),
+                    ..BoxRow::predicted(row.class, row.prediction_id, row.score)
+                };
+                found.insert(id, (frame_id, row));
+            }
+            for row in in_space {
+                let frame = by_id.get(row.frame_id.as_str());
+                let cuboid = frame.and_then(|frame| place.cuboid_in_ego((&row.cuboid, &row.cuboid_frame), frame));
+                found
+                    .entry(row.prediction_id.clone())
+                    .or_insert_with(|| (row.frame_id, BoxRow::predicted(row.class, row.prediction_id, row.score)))
+                    .1
+                    .cuboid = cuboid;
+            }
+            for (frame_id, row) in found.into_values() {
+                boxes.entry(frame_id).or_default().push(row);
             }
             return Ok(boxes);
         }
@@ -405,7 +436,7 @@ impl Workspace {
                     [Some(x_min), Some(y_min), Some(x_max), Some(y_max)] => Some(BBox::new(x_min, y_min, x_max, y_max)),
                     _ => None,
                 },
-                cuboid: frame.and_then(|frame| place.cuboid_in_ego(&row, frame)),
+                cuboid: frame.and_then(|frame| place.cuboid_in_ego((&row.cuboid, row.cuboid_frame.as_deref()?), frame)),
                 points: attributes["num_lidar_pts"]
                     .as_u64()
                     .filter(|_| is_seen(row.track_id.as_ref(), frame.and_then(|frame| frame.timestamp_ns)))
@@ -464,9 +495,10 @@ impl Place {
         }
     }
 
-    fn cuboid_in_ego(&self, label: &LabelRow, frame: &FrameRow) -> Option<Cuboid> {
+    /// Ten numbers in a coordinate frame, as the tables hold them.
+    fn cuboid_in_ego(&self, cuboid: (&[f64], &str), frame: &FrameRow) -> Option<Cuboid> {
         cuboid_in_ego(
-            (&label.cuboid, label.cuboid_frame.as_deref()?),
+            cuboid,
             || Se3::from_slice(&self.sensors.get(&frame.sensor_id)?.ego_from_sensor).ok(),
             || self.path.at(frame.timestamp_ns?),
         )

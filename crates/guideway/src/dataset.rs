@@ -486,7 +486,7 @@ impl Workspace {
     }
 
     /// The sensors of the recordings that a dataset has frames of, by id.
-    fn cameras(&self, info: &DatasetInfo) -> Result<BTreeMap<String, SensorRow>, Error> {
+    pub(crate) fn cameras(&self, info: &DatasetInfo) -> Result<BTreeMap<String, SensorRow>, Error> {
         let recordings: Vec<String> = info
             .manifest
             .recordings

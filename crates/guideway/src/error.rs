@@ -187,6 +187,18 @@ pub enum ErrorKind {
         /// What to do.
         hint: String,
     },
+    /// A file of results made elsewhere is wrong.
+    #[error("{problem}\n  in {place} of {}", path.display())]
+    ResultsFile {
+        /// What is wrong.
+        problem: String,
+        /// Where in the file.
+        place: String,
+        /// The file.
+        path: PathBuf,
+        /// What to do.
+        hint: String,
+    },
     /// Evaluation failed.
     #[error(transparent)]
     Eval(#[from] EvalError),
@@ -398,6 +410,7 @@ impl Hint for Error {
             | ErrorKind::NotFound { hint, .. }
             | ErrorKind::Failed { hint, .. }
             | ErrorKind::GateFile { hint, .. }
+            | ErrorKind::ResultsFile { hint, .. }
             | ErrorKind::Interrupted { hint, .. } => Some(hint.clone()),
             ErrorKind::Straddle { .. } => {
                 Some("leave out --group-by frame, or let the query put whole recordings into one split".to_owned())

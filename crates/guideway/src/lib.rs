@@ -10,6 +10,7 @@
 //! | ask in SQL | [`Workspace::query`] |
 //! | freeze, compare and export datasets | [`Workspace::freeze`], [`Workspace::dataset_diff`], [`Workspace::export`] |
 //! | train, predict and track | [`Workspace::train`], [`Workspace::predict`], [`Workspace::track`] |
+//! | take in predictions made elsewhere | [`Workspace::import_predictions`] |
 //! | choose what to label next, have it labelled | [`Workspace::mine`], [`Workspace::label_oracle`] |
 //! | take a model away | [`Workspace::package_model`] |
 //! | evaluate | [`Workspace::evaluate`], [`Workspace::evaluate_with`], [`Workspace::eval_diff`], [`evaluate_files`] |
@@ -46,6 +47,7 @@ mod evaluate;
 mod event;
 mod experiment;
 mod files;
+mod foreign;
 mod ingest;
 mod interrupt;
 mod label;
@@ -84,6 +86,7 @@ pub use evaluate::{
 pub use event::{EventDetail, EventFilter, EventList, OpenOptions, OpenedEvent};
 pub use experiment::{Arm, ArmSummary, Comparison, CourseResult, ExperimentFile, ExperimentReport, OwnFold, PoolShare};
 pub use files::{FilesOptions, FilesReport, ResultFormat, default_params, evaluate_files};
+pub use foreign::{ForeignFormat, ForeignOptions, ImportSummary, Imported};
 pub use guideway_core as core;
 pub use guideway_eval as eval;
 pub use guideway_mine::scores::Aggregate;

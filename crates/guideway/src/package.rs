@@ -38,7 +38,7 @@ impl Workspace {
     /// written anew; and into one in which a package was begun and not finished.
     pub fn package_model(&self, model: &str, dir: &Path, reporter: &dyn Reporter) -> Result<PackageReport, Error> {
         let started = clock::now_ns();
-        let record = self.model_record(model)?;
+        let record = self.trained_model(model)?;
         if !is_free(dir, &record.model_id)? {
             return Err(Error::usage(
                 format!("the folder {} is not empty", dir.display()),

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::dataset::{dataset_node, text};
 use crate::error::{Error, ErrorKind};
+use crate::foreign::Imported;
 use crate::interrupt::Stopped;
 use crate::samples::{DatasetSource, FrameList, FrameSource};
 use crate::train::model_node;
@@ -30,10 +31,14 @@ pub struct PredictReport {
     pub frames: u64,
     /// Number of predictions.
     pub predictions: u64,
+    /// Number of cuboids; a prediction may have a box, a cuboid or both.
+    pub cuboids: u64,
     /// Predictions by class.
     pub by_class: Vec<(String, u64)>,
     /// Was it made just now?
     pub created: bool,
+    /// Where they come from, if not from here.
+    pub imported: Option<Imported>,
 }
 
 /// What a model runs over.
@@ -48,7 +53,7 @@ pub(crate) struct Target<'w> {
 impl Workspace {
     /// Runs a model over a dataset, one of its splits, or the frames that a query selects, and stores the predictions.
     ///
-    /// The same model on the same frames is not run twice. Memory does not grow with the images, only by about a hundred bytes
+    /// A model made elsewhere is not run: what was imported of it counts. The same model on the same frames is not run twice. Memory does not grow with the images, only by about a hundred bytes
     /// for each frame, and the query sorts within the setting `query_memory_mb`. [`Interrupt`](crate::Interrupt) ends it with
     /// nothing kept.
     pub fn predict(
@@ -60,17 +65,33 @@ impl Workspace {
     ) -> Result<PredictReport, Error> {
         let model = self.model_record(model)?;
         let (run_id, frames, created) = self.predict_run(&model, on, device, reporter)?;
+        self.predict_report(run_id, frames, created)
+    }
+
+    /// What a prediction run holds.
+    pub(crate) fn predict_report(&self, run_id: String, frames: u64, created: bool) -> Result<PredictReport, Error> {
+        let run = self.block_on(self.store().find_run(&run_id))?;
+        let imported = run.as_ref().and_then(Imported::of_run);
+        let of_run = format!("WHERE run_id = {}", quote(&run_id));
+        let found = match &imported {
+            None => format!("SELECT class FROM predictions {of_run}"),
+            // One object may have a row in both.
+            Some(_) => format!(
+                "SELECT DISTINCT prediction_id, class FROM (SELECT prediction_id, class FROM predictions {of_run} \
+                 UNION ALL SELECT prediction_id, class FROM predicted_cuboids {of_run})"
+            ),
+        };
         let by_class = self.counts(&format!(
-            "SELECT class, count(*) AS n FROM predictions WHERE run_id = {} GROUP BY class ORDER BY n DESC, class",
-            quote(&run_id)
+            "SELECT class, count(*) AS n FROM ({found}) GROUP BY class ORDER BY n DESC, class"
         ))?;
-        let predictions = by_class.iter().map(|(_, count)| count).sum();
         Ok(PredictReport {
             run_id,
             frames,
-            predictions,
+            predictions: by_class.iter().map(|(_, count)| count).sum(),
+            cuboids: imported.as_ref().map_or(0, |imported| imported.cuboids),
             by_class,
             created,
+            imported,
         })
     }
 
@@ -82,6 +103,10 @@ impl Workspace {
         device: Option<&str>,
         reporter: &dyn Reporter,
     ) -> Result<(String, u64, bool), Error> {
+        if !model.has_weights() {
+            let (run_id, frames) = self.imported_run(model, on)?;
+            return Ok((run_id, frames, false));
+        }
         let started = clock::now_ns();
         let device = self.device(device)?;
         let target = self.target(&model.classes, on, reporter)?;

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::dataset::dataset_node;
 use crate::error::{Error, ErrorKind};
 use crate::evaluate::Truth;
+use crate::foreign::ImportSummary;
 use crate::plot::{LinePlot, Series};
 use crate::samples::DatasetSource;
 use crate::workspace::Workspace;
@@ -43,14 +44,14 @@ pub struct TrainOptions {
     pub device: Option<String>,
 }
 
-/// A trained model.
+/// A model: trained here, or made elsewhere.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelSummary {
     /// Its name.
     pub name: String,
     /// Its id.
     pub model_id: String,
-    /// The dataset that it was trained on.
+    /// The dataset that it was trained on; empty for one that was made elsewhere, as are weights, folder and configuration.
     pub dataset: String,
     /// Its classes, in the order of its outputs.
     pub classes: Vec<String>,
@@ -62,6 +63,10 @@ pub struct ModelSummary {
     pub path: String,
     /// Its configuration, TOML.
     pub config: String,
+    /// Is only what it predicted known, and no weights?
+    pub made_elsewhere: bool,
+    /// The predictions that were imported, oldest first.
+    pub imports: Vec<ImportSummary>,
 }
 
 /// What a training did.
@@ -148,7 +153,7 @@ impl Workspace {
         });
         let config_toml = detector.to_toml()?;
         let start = match &options.start {
-            Some(start) => Some(self.model_record(start)?),
+            Some(start) => Some(self.trained_model(start)?),
             None => None,
         };
         let mut id = IdBuilder::new("model")
@@ -287,6 +292,16 @@ impl Workspace {
         Ok(self.block_on(self.store().model(name))?)
     }
 
+    /// The model of this name, whose weights are to be used.
+    pub(crate) fn trained_model(&self, name: &str) -> Result<ModelRecord, Error> {
+        let model = self.model_record(name)?;
+        if model.has_weights() {
+            Ok(model)
+        } else {
+            Err(no_weights(&model))
+        }
+    }
+
     /// Has this run ended?
     pub(crate) fn is_done(&self, run_id: &str) -> Result<bool, Error> {
         let run = self.block_on(self.store().find_run(run_id))?;
@@ -295,6 +310,9 @@ impl Workspace {
 
     /// A model's detector, ready to predict.
     pub(crate) fn detector(&self, model: &ModelRecord, device: DeviceChoice) -> Result<Detector, Error> {
+        if !model.has_weights() {
+            return Err(no_weights(model));
+        }
         let weights = self.settings().data.join(&model.path);
         let folder = weights.parent().map_or_else(|| weights.clone(), Path::to_path_buf);
         Ok(Detector::load(&folder, device)?)
@@ -325,7 +343,13 @@ impl Workspace {
             None => String::new(),
         };
         let folder = self.store().models_dir().join(&model.model_id);
-        let config = std::fs::read_to_string(folder.join("model/config.toml")).unwrap_or_default();
+        let made_elsewhere = !model.has_weights();
+        let (path, config, imports) = if made_elsewhere {
+            (String::new(), String::new(), self.imports(model)?)
+        } else {
+            let config = std::fs::read_to_string(folder.join("model/config.toml")).unwrap_or_default();
+            (folder.display().to_string(), config, Vec::new())
+        };
         Ok(ModelSummary {
             name: model.name.clone(),
             model_id: model.model_id.clone(),
@@ -333,8 +357,10 @@ impl Workspace {
             classes: model.classes.clone(),
             best: model.metrics.get(METRIC).and_then(Value::as_f64),
             digest: model.digest.clone(),
-            path: folder.display().to_string(),
+            path,
             config,
+            made_elsewhere,
+            imports,
         })
     }
 
@@ -359,6 +385,17 @@ impl Workspace {
             best: history.best_metric,
         })
     }
+}
+
+/// That the weights of a model are wanted that has none.
+fn no_weights(model: &ModelRecord) -> Error {
+    Error::usage(
+        format!(
+            "model `{}` was made elsewhere: its predictions are known, its weights are not",
+            model.name
+        ),
+        "name a model that was trained here; `guideway model ls` tells them apart".to_owned(),
+    )
 }
 
 /// A model as a node of the lineage.

@@ -1,10 +1,10 @@
 //! `train`, `predict` and `model`.
 
-use guideway::{Error, ModelSummary, TrainOptions};
+use guideway::{Error, ForeignFormat, ForeignOptions, ModelSummary, PredictReport, TrainOptions};
 use serde_json::{Value, json};
 
 use super::log::short;
-use crate::cli::{ModelCommand, PredictArgs, TrainArgs};
+use crate::cli::{self, ModelCommand, PredictArgs, TrainArgs};
 use crate::context::{Context, Outcome};
 use crate::output::{Grid, Report, count, plural};
 
@@ -74,7 +74,11 @@ pub(crate) fn run(context: &Context, command: &ModelCommand) -> Result<Outcome, 
                 grid.push(vec![
                     json!(model.name),
                     json!(short(&model.model_id)),
-                    json!(model.dataset),
+                    if model.made_elsewhere {
+                        json!("(made elsewhere)")
+                    } else {
+                        json!(model.dataset)
+                    },
                     json!(model.classes.len()),
                     model.best.map_or(Value::Null, |best| json!(best)),
                 ]);
@@ -89,6 +93,10 @@ pub(crate) fn run(context: &Context, command: &ModelCommand) -> Result<Outcome, 
         }
         ModelCommand::Show { model } => {
             let model: ModelSummary = workspace.model(model)?;
+            if model.made_elsewhere {
+                context.print(&made_elsewhere(&model))?;
+                return Ok(Outcome::Done);
+            }
             let report = Report::new(&model)
                 .pairs([
                     ("name", model.name.clone()),
@@ -107,30 +115,94 @@ pub(crate) fn run(context: &Context, command: &ModelCommand) -> Result<Outcome, 
     Ok(Outcome::Done)
 }
 
+/// A model of which only predictions are known.
+fn made_elsewhere(model: &ModelSummary) -> Report {
+    let mut grid = Grid::new(&["run", "on", "frames", "boxes", "cuboids", "format", "from"]);
+    for import in &model.imports {
+        let imported = &import.imported;
+        grid.push(vec![
+            json!(short(&import.run_id)),
+            json!(import.on),
+            json!(imported.frames),
+            json!(imported.boxes),
+            json!(imported.cuboids),
+            json!(imported.format),
+            json!(imported.from),
+        ]);
+    }
+    Report::new(model)
+        .pairs([
+            ("name", model.name.clone()),
+            ("id", model.model_id.clone()),
+            (
+                "made",
+                "elsewhere: its predictions are known, its weights are not".to_owned(),
+            ),
+            ("classes", model.classes.join(", ")),
+        ])
+        .heading("Imported predictions")
+        .grid(grid)
+}
+
 pub(crate) fn predict(context: &Context, args: &PredictArgs) -> Result<Outcome, Error> {
-    let run =
-        context
-            .interruptible_workspace()?
-            .predict(&args.model, &args.on, args.device.as_deref(), &context.console)?;
+    let workspace = context.interruptible_workspace()?;
+    let run = match (&args.from, args.format) {
+        (Some(path), Some(format)) => {
+            let options = ForeignOptions {
+                path: path.clone(),
+                format: format.into(),
+                images: args.images.clone(),
+            };
+            workspace.import_predictions(&args.model, &args.on, &options, &context.console)?
+        }
+        _ => workspace.predict(&args.model, &args.on, args.device.as_deref(), &context.console)?,
+    };
     let mut classes = Grid::new(&["class", "predictions"]);
     for (class, predictions) in &run.by_class {
         classes.push(vec![json!(class), json!(predictions)]);
     }
-    let state = if run.created {
-        ""
-    } else {
-        " (made before: same model and frames)"
+    let state = match (run.created, &run.imported) {
+        (true, _) => "",
+        (false, None) => " (made before: same model and frames)",
+        (false, Some(_)) if args.from.is_some() => " (taken in before: same file and frames)",
+        (false, Some(_)) => " (made elsewhere)",
     };
     let text = format!(
         "{} on {}{state}",
         plural(run.predictions, "prediction"),
         plural(run.frames, "frame")
     );
-    context.print(
-        &Report::new(&run)
-            .pairs([("run", run.run_id.clone())])
-            .grid(classes)
-            .text(text),
-    )?;
+    context.print(&Report::new(&run).pairs(origin(&run)).grid(classes).text(text))?;
     Ok(context.outcome())
+}
+
+/// The run, and where its predictions come from if not from here.
+fn origin(run: &PredictReport) -> Vec<(&'static str, String)> {
+    let mut pairs = vec![("run", run.run_id.clone())];
+    if let Some(imported) = &run.imported {
+        pairs.extend([
+            ("model", imported.model.clone()),
+            ("from", imported.from.clone()),
+            ("boxes", count(imported.boxes)),
+            ("cuboids", count(imported.cuboids)),
+            ("left out", count(imported.left_out)),
+            (
+                "frames without",
+                count(imported.frames.saturating_sub(imported.frames_with)),
+            ),
+        ]);
+    }
+    pairs
+}
+
+impl From<cli::ForeignFormat> for ForeignFormat {
+    fn from(format: cli::ForeignFormat) -> Self {
+        match format {
+            cli::ForeignFormat::Coco => Self::Coco,
+            cli::ForeignFormat::Kitti => Self::Kitti,
+            cli::ForeignFormat::Nuscenes => Self::Nuscenes,
+            cli::ForeignFormat::Av2 => Self::Av2,
+            cli::ForeignFormat::Jsonl => Self::Jsonl,
+        }
+    }
 }

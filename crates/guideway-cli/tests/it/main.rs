@@ -8,6 +8,7 @@ mod errors;
 mod event;
 mod failures;
 mod files;
+mod foreign;
 mod interrupt;
 mod kill;
 mod label;

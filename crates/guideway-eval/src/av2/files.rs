@@ -229,6 +229,43 @@ pub fn inputs_from(
     })
 }
 
+/// The detections of a file by themselves, in its order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Av2Detections {
+    /// Logs that detections name by their place.
+    pub logs: Vec<String>,
+    /// Log of each detection.
+    pub log: Vec<u32>,
+    /// Time of each detection, ns.
+    pub time: Vec<i64>,
+    /// Categories that detections name by their place.
+    pub categories: Vec<String>,
+    /// Category of each detection.
+    pub category: Vec<u32>,
+    /// Each detection, in the frame of the ego vehicle.
+    pub cuboid: Vec<Cuboid>,
+    /// Confidence of each detection, as the file has it.
+    pub score: Vec<f64>,
+}
+
+/// Reads detections without labels to compare them with.
+///
+/// # Errors
+/// [`EvalError::Feather`] for a file that cannot be read, [`EvalError::Inconsistent`] for a missing column or value, [`EvalError::Object3d`] for a
+/// box that is none.
+pub fn detections_from(file: Input<'_>) -> Result<Av2Detections, EvalError> {
+    let (table, rows) = rows(file, Side::Detections, "score")?;
+    Ok(Av2Detections {
+        logs: rows.log.values,
+        log: rows.log.code,
+        time: rows.time,
+        categories: rows.category.values,
+        category: rows.category.code,
+        cuboid: rows.cuboid,
+        score: table.floats("score")?,
+    })
+}
+
 /// Evaluates what was read: the report, and the matches for slices. `dataset` is the folder of the logs, for the region of interest.
 ///
 /// # Errors

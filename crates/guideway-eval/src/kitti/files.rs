@@ -142,6 +142,54 @@ pub fn read_frame(labels: Input<'_>, results: Input<'_>, reporter: &dyn Reporter
     Ok(reading.finish(reporter))
 }
 
+/// The results of one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KittiResults {
+    /// Name of the frame: that of the file, without `.txt`.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Classes that the detections name by their place.
+    pub classes: Vec<String>,
+    /// Detections, in the order of the file.
+    pub detections: Vec<Detection>,
+    /// Line of each detection, from 1.
+    pub lines: Vec<usize>,
+}
+
+/// The result files of a folder (or of `data` in it), by name. Other files are counted and reported.
+///
+/// # Errors
+/// [`EvalError::KittiNoFiles`] where there are none, and [`EvalError::Io`].
+pub fn result_files(dt: &Path, reporter: &dyn Reporter) -> Result<Vec<PathBuf>, EvalError> {
+    let dt = inner(dt, "data");
+    let mut counts = Counts::default();
+    let files = text_files(&dt, &mut counts)?;
+    if files.is_empty() {
+        return Err(EvalError::KittiNoFiles {
+            folder: dt.display().to_string(),
+        });
+    }
+    counts.send(reporter);
+    Ok(files.into_values().collect())
+}
+
+/// Reads one result file, without labels to compare it with.
+///
+/// # Errors
+/// [`EvalError::KittiLine`] for the first line that cannot be read, and [`EvalError::Io`].
+pub fn read_results(path: &Path) -> Result<KittiResults, EvalError> {
+    let parsed: Parsed<Detection> = parse_file(path)?;
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok(KittiResults {
+        name: stem.unwrap_or_else(|| path.display().to_string()),
+        path: path.to_owned(),
+        classes: parsed.classes,
+        detections: parsed.rows,
+        lines: parsed.lines,
+    })
+}
+
 /// The folder of this name in a folder, or the folder itself.
 fn inner(folder: &Path, name: &str) -> PathBuf {
     let inner = folder.join(name);
@@ -208,14 +256,7 @@ impl Reading {
 
     /// Everything, once the warnings are out.
     fn finish(self, reporter: &dyn Reporter) -> KittiData {
-        for (code, count) in self.counts.0 {
-            reporter.warn(Warning {
-                code: code.to_owned(),
-                message: count.message.to_owned(),
-                location: count.first,
-                count: count.times,
-            });
-        }
+        self.counts.send(reporter);
         self.data
     }
 }

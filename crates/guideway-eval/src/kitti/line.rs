@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _};
 use std::path::Path;
 
-use guideway_core::BBox;
+use guideway_core::{BBox, Reporter, Warning};
 
 use super::arrays::{Detection, Label, Object};
 use crate::error::{EvalError, Side};
@@ -53,6 +53,18 @@ impl Counts {
                 times: 0,
             })
             .times += 1;
+    }
+
+    /// Reports them.
+    pub(super) fn send(self, reporter: &dyn Reporter) {
+        for (code, count) in self.0 {
+            reporter.warn(Warning {
+                code: code.to_owned(),
+                message: count.message.to_owned(),
+                location: count.first,
+                count: count.times,
+            });
+        }
     }
 
     /// Adds those of a later file.
@@ -114,6 +126,8 @@ impl Row for Detection {
 pub(super) struct Parsed<R> {
     pub(super) classes: Vec<String>,
     pub(super) rows: Vec<R>,
+    /// Line of each row, from 1.
+    pub(super) lines: Vec<usize>,
     pub(super) counts: Counts,
 }
 
@@ -122,6 +136,7 @@ pub(super) fn parse<R: Row>(mut reader: impl BufRead, path: &Path) -> Result<Par
     let mut parsed = Parsed {
         classes: Vec::new(),
         rows: Vec::new(),
+        lines: Vec::new(),
         counts: Counts::default(),
     };
     let mut places: BTreeMap<String, u32> = BTreeMap::new();
@@ -182,6 +197,7 @@ pub(super) fn parse<R: Row>(mut reader: impl BufRead, path: &Path) -> Result<Par
             format!("{}:{number}", path.display())
         });
         parsed.rows.push(R::new(object, occlusion, &values));
+        parsed.lines.push(number);
     }
     Ok(parsed)
 }

@@ -219,6 +219,11 @@ where
     Ok(book.close(reporter))
 }
 
+/// Is media of this kind and size written? What is not gets no number: numbers of images count what is written.
+pub fn is_written(media_type: &str, width: u32, height: u32) -> bool {
+    ending_of(media_type).is_some() && width > 0 && height > 0
+}
+
 /// One format.
 trait Writer {
     fn sample(&mut self, sample: &ExportSample, ending: &str, book: &mut Book) -> Result<(), ExportError>;

@@ -125,6 +125,12 @@ impl KittiCalibration {
         )))
     }
 
+    /// `ego_from_rect` from the pose of a camera, for tables that do not hold the transform from which both were made.
+    pub(crate) fn ego_from_rect_of_pose(&self, projection: usize, ego_from_camera: &[f64]) -> Option<DAffine3> {
+        let camera_from_ego = rect_from_camera_pose(ego_from_camera)?;
+        Some(camera_from_ego.inverse() * self.camera_from_rect(projection)?)
+    }
+
     /// `ego_from_sensor` of a camera as the tables hold it: x y z (m), qw qx qy qz.
     pub(crate) fn ego_from_camera(&self, projection: usize) -> Option<[f64; 7]> {
         let camera_from_ego = self.camera_from_rect(projection)? * self.rect_from_ego()?;

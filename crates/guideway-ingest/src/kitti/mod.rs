@@ -9,12 +9,14 @@ mod calib;
 mod label;
 mod object;
 mod oxts;
+mod place;
 mod tracking;
 
 pub use calib::{KittiCalibration, parse_kitti_calibration};
 pub use label::{KittiLabel, KittiLabelError, KittiLabelLayout, parse_kitti_label};
 pub use object::KittiObjectSource;
 pub use oxts::{KittiOxts, parse_kitti_oxts};
+pub use place::KittiPlace;
 pub use tracking::KittiTrackingSource;
 
 pub(crate) use calib::rect_from_camera_pose;
@@ -53,6 +55,9 @@ fn camera_row(
         }
         if let Some(r) = calib.rect {
             metadata.insert("rectification".to_owned(), json!(r));
+        }
+        if let Some(t) = calib.camera_from_velodyne {
+            metadata.insert("camera_from_velodyne".to_owned(), json!(t));
         }
     }
     SensorRow {
@@ -207,15 +212,7 @@ fn label_row(
     if tracking && label.truncated >= 0.0 {
         attributes.insert("truncation_level".to_owned(), json!(label.truncated));
     }
-    let placed = label
-        .rect_cuboid()
-        .map(|rect| match calib.and_then(KittiCalibration::ego_from_rect) {
-            Some(ego_from_rect) => ("ego", rect.transformed(ego_from_rect).to_vec()),
-            None => ("sensor", rect.to_vec()),
-        })
-        // Numbers near the largest float overflow in the transform.
-        .filter(|(_, values)| values.iter().all(|v| v.is_finite()));
-    let (cuboid_frame, cuboid) = match placed {
+    let (cuboid_frame, cuboid) = match KittiPlace::of_calibration(calib).cuboid(label) {
         None => (None, Vec::new()),
         Some((frame, values)) => (Some(frame.to_owned()), values),
     };

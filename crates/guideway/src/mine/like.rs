@@ -126,7 +126,7 @@ impl Workspace {
                 "give 0 (objects alone) to 1 (pictures alone)".to_owned(),
             ));
         }
-        let model = self.model_record(&options.model)?;
+        let model = self.trained_model(&options.model)?;
         let objects = self.objects(&options.like, reporter)?;
         let device = self.device(device)?;
         let target = self.target(&model.classes, &options.from, reporter)?;

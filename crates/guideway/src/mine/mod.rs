@@ -220,7 +220,7 @@ impl Workspace {
         let models: Vec<ModelRecord> = options
             .models
             .iter()
-            .map(|name| self.model_record(name))
+            .map(|name| self.trained_model(name))
             .collect::<Result<_, _>>()?;
         let no_classes = Vec::new();
         let classes = models.first().map_or(&no_classes, |model| &model.classes);

@@ -11,6 +11,7 @@
 //! What pycocotools does silently or by crashing is a counted warning or an error here.
 
 mod records;
+mod results;
 mod scan;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,6 +26,7 @@ pub use records::CocoId;
 use records::{
     BoxField, CategoryRecord, ImageRecord, LabelRecord, MaskProblem, ResultRecord, Segmentation, Shape, box_polygon,
 };
+pub use results::{CocoIndex, CocoResult, each_result, read_index};
 use scan::Scanner;
 
 use super::arrays::{Detections, GroundTruth};

@@ -29,7 +29,7 @@ mod stream;
 mod submission;
 mod tables;
 
-pub use submission::{Submission, read_submission, submission_from};
+pub use submission::{Submission, SubmissionBox, each_sample, read_submission, submission_from};
 pub use tables::{Database, NuScenesTruth, database_from, read_database, read_split};
 
 use super::accumulate::NuScenesReport;

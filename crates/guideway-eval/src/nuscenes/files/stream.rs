@@ -271,11 +271,11 @@ impl<R: Read> Stream<R> {
     }
 
     /// Reads an object: `f` takes the value of each key from the stream.
-    pub(super) fn object(
+    pub(super) fn object<E: From<EvalError>>(
         &mut self,
         what: &str,
-        mut f: impl FnMut(&mut Self, &str) -> Result<(), EvalError>,
-    ) -> Result<(), EvalError> {
+        mut f: impl FnMut(&mut Self, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut more = self.enter(b'{', b'}', what)?;
         while more {
             let key = self.key()?;
@@ -286,12 +286,12 @@ impl<R: Read> Stream<R> {
     }
 
     /// Reads an object whose values are parsed in parallel, and gives them to `f` in order.
-    pub(super) fn members<T: Send>(
+    pub(super) fn members<T: Send, E: From<EvalError>>(
         &mut self,
         what: &str,
         parse: Parse<'_, T>,
-        mut f: impl FnMut(&str, u64, T) -> Result<(), EvalError>,
-    ) -> Result<(), EvalError> {
+        mut f: impl FnMut(&str, u64, T) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut more = self.enter(b'{', b'}', what)?;
         let mut bytes = Vec::new();
         let mut spans: Vec<(String, u64, Range<usize>)> = Vec::new();

@@ -141,6 +141,87 @@ pub fn submission_from(
     Ok(read.out)
 }
 
+/// A box of a submission by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubmissionBox {
+    /// Where it is, in the global frame.
+    pub cuboid: Cuboid,
+    /// Along x and y of the global frame, m/s; `None` where the submission does not know it.
+    pub velocity: Option<[f64; 2]>,
+    /// Class.
+    pub class: String,
+    /// Confidence; −1 where the submission has none.
+    pub score: f64,
+    /// Attribute, where it has one.
+    pub attribute: Option<String>,
+}
+
+/// Gives the boxes of each sample to `f`, in the order of the file, whatever samples, classes and attributes they name; errors speak of `name`.
+///
+/// # Errors
+/// [`EvalError::Io`], [`EvalError::BadFile`] and [`EvalError::BadRecord`] for what is no submission; and those of `f`.
+pub fn each_sample<E: From<EvalError>>(
+    reader: impl Read,
+    name: &str,
+    mut f: impl FnMut(&str, Vec<SubmissionBox>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut stream = Stream::new(reader, name.to_owned(), FORMAT)?;
+    let mut results = false;
+    let mut skipped = Vec::new();
+    stream.object("a submission object", |stream, key| {
+        if key != "results" {
+            skipped.clear();
+            return stream.value(&mut skipped).map_err(E::from);
+        }
+        if results {
+            return Err(stream.error("there are two `results`", 0).into());
+        }
+        results = true;
+        let parse = |token: &str, offset: u64, bytes: &[u8]| {
+            let array = format!("results.{token}");
+            let boxes = boxes_of(token, offset, bytes, name)?;
+            (0_u64..)
+                .zip(boxes)
+                .map(|(index, (offset, record))| {
+                    let at = At {
+                        array: &array,
+                        index,
+                        offset,
+                        file: name,
+                        format: FORMAT,
+                    };
+                    record.alone(at, token)
+                })
+                .collect()
+        };
+        let what = "an object of boxes by sample token in `results`";
+        stream.members(what, &parse, |token, _, boxes: Vec<SubmissionBox>| f(token, boxes))
+    })?;
+    stream.finish()?;
+    if !results {
+        return Err(stream.error("expected `results` in the submission", 0).into());
+    }
+    Ok(())
+}
+
+impl BoxRecord {
+    /// This box of the sample `token`.
+    fn alone(self, at: At<'_>, token: &str) -> Result<SubmissionBox, EvalError> {
+        if self.sample_token != token {
+            return Err(at.problem(&format!("has the `sample_token` {}", self.sample_token)));
+        }
+        let cuboid = cuboid(self.translation, self.size, self.rotation).map_err(|problem| at.problem(&problem))?;
+        let [vx, vy] = self.velocity;
+        Ok(SubmissionBox {
+            cuboid,
+            velocity: vx.zip(vy).map(|(vx, vy)| [vx, vy]),
+            class: self.detection_name,
+            score: self.detection_score,
+            attribute: (!self.attribute_name.is_empty()).then_some(self.attribute_name),
+        })
+    }
+}
+
 /// Parses the boxes of one sample; the error is that of the first bad one.
 fn boxes_of(token: &str, offset: u64, bytes: &[u8], file: &str) -> Result<Vec<(u64, BoxRecord)>, EvalError> {
     let array = format!("results.{token}");
