@@ -45,7 +45,7 @@ fn reference() -> String {
         "# The command line\n\nGenerated from the program by `cargo xtask gen`; do not edit.\n\n\
          Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished with warnings or with data left out, \
          4 nothing selected, 10 gate not met, 130 interrupted.\n\n\
-         Ctrl-C stops `ingest`, `dataset freeze`, `train`, `predict`, `mine`, `eval run`, `loop run` and `experiment run` at the \
+         Ctrl-C stops `ingest`, `dataset freeze`, `train`, `predict`, `track`, `mine`, `eval run`, `assert run`, `loop run` and `experiment run` at the \
          next safe point: they say what is kept and how to go on, and end with 130. A second Ctrl-C, like a kill, ends the program at once; what it had committed is kept too.\n",
     );
     section(&mut text, &mut root, "guideway", 2);

@@ -91,7 +91,10 @@ fn rule_grid(table: &RuleTable) -> Grid {
         .chain(["labels"])
         .chain(metrics.map(String::as_str))
         .collect();
-    let mut grid = Grid::new(&columns).decimals(&columns[table.keys.len() + 1..], table.decimals);
+    let mut grid = Grid::new(&columns);
+    for (metric, decimals) in table.metrics.iter().zip(&table.decimals) {
+        grid = grid.decimals(&[metric], *decimals);
+    }
     for row in &table.rows {
         let keys = row.keys.iter().map(|key| json!(key));
         let values = row.values.iter().map(|value| number(*value));
@@ -176,6 +179,17 @@ fn describe(report: &EvalReport) -> Report {
         .grid(classes)
         .grid(events)
         .grid(driven);
+    if report.labels == 0 && report.predictions == 0 {
+        // Objects in space alone.
+        described = Report::new(report)
+            .pairs([
+                ("run", report.run_id.clone()),
+                ("model", report.model.clone()),
+                ("on", report.on.clone()),
+                ("frames", count(report.frames)),
+            ])
+            .text("There are no boxes in images, so COCO's metrics, events and mistakes are empty.");
+    }
     for table in report.rule_tables() {
         described = described
             .text(format!("By the rules of {}:", table.title))

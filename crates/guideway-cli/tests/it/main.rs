@@ -17,4 +17,5 @@ mod refusals;
 mod rounds;
 mod support;
 mod tour;
+mod track;
 mod world;

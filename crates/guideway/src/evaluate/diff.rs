@@ -66,7 +66,7 @@ pub struct EvalDelta {
     /// p-value of no difference, adjusted for all comparisons made (Holm 1979).
     pub p_adjusted: Option<f64>,
     /// `better` or `worse` where that holds for all comparisons together, `perhaps better` or `perhaps worse` where only this interval says so, or
-    /// `no difference shown`; `not tested` for metrics of other benchmarks' rules, which have no interval.
+    /// `no difference shown`; `not tested` for metrics of other benchmarks' rules that have no interval.
     pub verdict: &'static str,
 }
 
@@ -141,7 +141,19 @@ impl Workspace {
         };
         let mut raw = compared(&case_a, &case_b, &slices, &params)?;
         raw.extend(self.rates_compared([&a, &b], &case_a.truth, &params)?);
-        let rules = rules_compared(&a, &b);
+        let tracks = self.tracks_compared([(&a, &case_a), (&b, &case_b)], (&dataset_a, &rows), &params)?;
+        raw.extend(tracks.into_iter().map(|(slice, delta)| Raw {
+            slice,
+            of_frames: false,
+            higher_is_better: true,
+            delta,
+        }));
+        let drawn: BTreeSet<(&str, &str)> = raw
+            .iter()
+            .map(|raw| (raw.delta.metric.as_str(), raw.slice.as_str()))
+            .collect();
+        let mut rules = rules_compared(&a, &b);
+        rules.retain(|rule| !drawn.contains(&(rule.metric.as_str(), rule.slice.as_str())));
         drop(task);
         let groups = case_a.truth.groups();
         Ok(EvalDiff {

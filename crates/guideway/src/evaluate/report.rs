@@ -336,11 +336,12 @@ fn rule_sets(page: &mut Page, report: &EvalReport) {
             .chain(["labels"])
             .chain(metrics.map(String::as_str))
             .collect();
-        let number =
-            |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.*}", table.decimals));
+        let number = |(value, decimals): (&Option<f64>, &usize)| {
+            value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+        };
         let rows = table.rows.iter().map(|row| {
             let labels = row.labels.map_or_else(|| "–".to_owned(), |labels| labels.to_string());
-            let values = row.values.iter().map(|value| number(*value));
+            let values = row.values.iter().zip(&table.decimals).map(number);
             row.keys.iter().cloned().chain([labels]).chain(values).collect()
         });
         page.table(&head, rows.collect());

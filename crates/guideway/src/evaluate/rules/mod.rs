@@ -71,7 +71,7 @@ impl MetricSet {
             Self::Kitti => "KITTI",
             Self::NuScenes => "nuScenes",
             Self::Av2 => "Argoverse 2",
-            Self::Tracking => "tracking",
+            Self::Tracking => "tracking, as TrackEval and nuScenes have them",
         }
     }
 
@@ -330,12 +330,21 @@ impl Workspace {
     }
 }
 
+/// How far from the ego vehicle objects of each class count by nuScenes' rules, m.
+pub(super) fn class_ranges(classes: &[String]) -> Vec<f64> {
+    let params = nuscenes::params(classes);
+    let range = |class: &String| params.class_range.get(class).copied().unwrap_or(f64::INFINITY);
+    classes.iter().map(range).collect()
+}
+
 /// A label in space, and where it is.
 pub(super) struct PlacedLabel {
     pub(super) frame: u32,
     pub(super) class: u32,
     pub(super) track: Option<String>,
     pub(super) is_ignored: bool,
+    /// Lidar and radar points, where they are counted.
+    pub(super) points: Option<u32>,
     /// In the ego frame.
     pub(super) cuboid: Cuboid,
 }
@@ -356,6 +365,7 @@ impl Workspace {
                 class: label.class?,
                 track: label.track,
                 is_ignored: label.is_ignored,
+                points: label.points,
                 cuboid: label.solid?.in_ego?,
             })
         });

@@ -15,8 +15,8 @@ pub struct RuleTable {
     pub keys: Vec<String>,
     /// The metrics, in the columns after that of the labels.
     pub metrics: Vec<String>,
-    /// Decimals to show.
-    pub decimals: usize,
+    /// Decimals to show, by metric.
+    pub decimals: Vec<usize>,
     /// The rows.
     pub rows: Vec<RuleRow>,
     /// What was left out, and what else to know.
@@ -59,17 +59,18 @@ fn table(set: MetricSet, own: &[(&str, &MetricRow)], notes: Vec<String>) -> Rule
         title: set.title().to_owned(),
         keys: Vec::new(),
         metrics: Vec::new(),
-        decimals: if own.iter().any(|(_, row)| row.unit == "%") {
-            2
-        } else {
-            4
-        },
+        decimals: Vec::new(),
         rows: Vec::new(),
         notes,
     };
     for (metric, row) in own {
         if !(has_newer && metric.starts_with("AP_R11_")) && !table.metrics.iter().any(|known| known == metric) {
             table.metrics.push((*metric).to_owned());
+            table.decimals.push(match row.unit.as_str() {
+                "count" => 0,
+                "%" | "s" => 2,
+                _ => 4,
+            });
         }
         for (key, _) in pairs(&row.slice) {
             if !table.keys.iter().any(|known| known == key) {
