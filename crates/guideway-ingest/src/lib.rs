@@ -47,8 +47,7 @@ pub use coco::{CocoId, CocoOptions, CocoProblem, CocoSection, CocoSeen, CocoSour
 pub use discover::{DiscoverOptions, Discovered, Format, UnknownFormat, discover, discover_with};
 pub use kitti::{
     KittiCalibration, KittiLabel, KittiLabelError, KittiLabelLayout, KittiObjectSource, KittiOxts, KittiPlace,
-    KittiTrackingSource,
-    VELODYNE_MEDIA_TYPE, parse_kitti_calibration, parse_kitti_label, parse_kitti_oxts,
+    KittiTrackingSource, VELODYNE_MEDIA_TYPE, parse_kitti_calibration, parse_kitti_label, parse_kitti_oxts,
 };
 pub use yolo::{
     YoloConfig, YoloConfigError, YoloLabel, YoloLabelError, YoloShape, YoloSource, parse_yolo_config, parse_yolo_label,

@@ -295,7 +295,11 @@ impl Workspace {
     /// The model of this name, whose weights are to be used.
     pub(crate) fn trained_model(&self, name: &str) -> Result<ModelRecord, Error> {
         let model = self.model_record(name)?;
-        if model.has_weights() { Ok(model) } else { Err(no_weights(&model)) }
+        if model.has_weights() {
+            Ok(model)
+        } else {
+            Err(no_weights(&model))
+        }
     }
 
     /// Has this run ended?

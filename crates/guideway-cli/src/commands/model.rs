@@ -134,7 +134,10 @@ fn made_elsewhere(model: &ModelSummary) -> Report {
         .pairs([
             ("name", model.name.clone()),
             ("id", model.model_id.clone()),
-            ("made", "elsewhere: its predictions are known, its weights are not".to_owned()),
+            (
+                "made",
+                "elsewhere: its predictions are known, its weights are not".to_owned(),
+            ),
             ("classes", model.classes.join(", ")),
         ])
         .heading("Imported predictions")
@@ -183,7 +186,10 @@ fn origin(run: &PredictReport) -> Vec<(&'static str, String)> {
             ("boxes", count(imported.boxes)),
             ("cuboids", count(imported.cuboids)),
             ("left out", count(imported.left_out)),
-            ("frames without", count(imported.frames.saturating_sub(imported.frames_with))),
+            (
+                "frames without",
+                count(imported.frames.saturating_sub(imported.frames_with)),
+            ),
         ]);
     }
     pairs

@@ -36,7 +36,12 @@ fn parsed(bench: &Bench, file: &str) -> Value {
 fn results(annotations: &Value) -> Vec<Value> {
     let mut results = Vec::new();
     for (index, label) in annotations["annotations"].as_array().unwrap().iter().enumerate() {
-        let numbers: Vec<f64> = label["bbox"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+        let numbers: Vec<f64> = label["bbox"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v.as_f64().unwrap())
+            .collect();
         let class = label["category_id"].as_i64().unwrap();
         let shift = [0.0, 1.0, 0.3, 2.5, 6.0][index % 5];
         let result = |class: i64, x: f64, score: f64| {
@@ -76,7 +81,10 @@ fn an_evaluation_of_imported_coco_results_is_that_of_the_files() {
     let files = bench.ok(&files).json();
 
     let report = imported(&bench, 0, &import("theirs", "v1:val", "val.json", "coco"));
-    assert_eq!((&report["created"], &report["predictions"]), (&json!(true), &json!(of_val.len())));
+    assert_eq!(
+        (&report["created"], &report["predictions"]),
+        (&json!(true), &json!(of_val.len()))
+    );
     let evaluated = bench.ws_json(&["eval", "run", "theirs", "--on", "v1:val"]);
     let stat = |name: &str| {
         let metrics = evaluated["metrics"].as_array().unwrap();
@@ -88,20 +96,37 @@ fn an_evaluation_of_imported_coco_results_is_that_of_the_files() {
     for (name, value) in stats {
         // Sizes of objects have longer names in our tables.
         let long = [("APs", "APsmall"), ("APm", "APmedium"), ("APl", "APlarge")];
-        let long = long.iter().find(|(short, _)| short == name).map_or(name.as_str(), |(_, long)| *long);
+        let long = long
+            .iter()
+            .find(|(short, _)| short == name)
+            .map_or(name.as_str(), |(_, long)| *long);
         if let Some(ours) = stat(long) {
             let theirs = value.as_f64().filter(|value| *value >= 0.0);
             assert_eq!(ours.as_f64(), theirs, "{name}");
             compared += 1;
         }
     }
-    assert!(compared >= 6 && stat("AP").unwrap().as_f64().unwrap() > 0.2, "{compared} {stats:?}");
+    assert!(
+        compared >= 6 && stat("AP").unwrap().as_f64().unwrap() > 0.2,
+        "{compared} {stats:?}"
+    );
 
     // All that an evaluation leads to is there as of any other model.
     assert!(!bench.ws_json(&["event", "ls"])["events"].as_array().unwrap().is_empty());
-    bench.ws(&["eval", "report", evaluated["run_id"].as_str().unwrap(), "--out", "report"]);
+    bench.ws(&[
+        "eval",
+        "report",
+        evaluated["run_id"].as_str().unwrap(),
+        "--out",
+        "report",
+    ]);
     let up = bench.ws_json(&["trace", evaluated["run_id"].as_str().unwrap(), "--direction", "up"]);
-    let kinds: Vec<&str> = up["nodes"].as_array().unwrap().iter().filter_map(|n| n["kind"].as_str()).collect();
+    let kinds: Vec<&str> = up["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|n| n["kind"].as_str())
+        .collect();
     assert!(kinds.contains(&"file") && kinds.contains(&"dataset"), "{kinds:?}");
     insta::assert_snapshot!("foreign_model_ls", bench.ws(&["model", "ls"]).stdout);
     insta::assert_snapshot!("foreign_model_show", bench.ws(&["model", "show", "theirs"]).stdout);
@@ -112,14 +137,13 @@ fn an_evaluation_of_imported_coco_results_is_that_of_the_files() {
     bench.write("all.json", &json!(all).to_string());
     let run = bench.run(&[&["-w", "ws"][..], &import("wider", "v1:val", "all.json", "coco")].concat());
     check_warned("foreign_outside", &run);
-    let wider = bench.ws_json(&["eval", "run", "wider", "--on", "v1:val"]);
-    assert_eq!(wider["predictions"], all.len() as u64 - all_of_train(&bench));
-}
-
-/// Results of the frames of the split `train`.
-fn all_of_train(bench: &Bench) -> u64 {
-    results(&parsed(bench, "coco/annotations.json")).len() as u64
-        - kept(bench, "SELECT count(*) AS n FROM predictions WHERE run_id IN (SELECT run_id FROM runs WHERE name = 'wider on v1:val')")
+    let wider = imported(&bench, 0, &import("wider", "v1:val", "all.json", "coco"));
+    let (taken, left_out) = (&wider["predictions"], &wider["imported"]["left_out"]);
+    assert_eq!(taken.as_u64().unwrap() + left_out.as_u64().unwrap(), all.len() as u64);
+    assert_eq!(
+        &bench.ws_json(&["eval", "run", "wider", "--on", "v1:val"])["predictions"],
+        taken
+    );
 }
 
 fn kept(bench: &Bench, sql: &str) -> u64 {
@@ -157,7 +181,11 @@ fn an_annotation_file_says_what_coco_ids_mean() {
         { "image_id": "image-1", "category_id": 17, "score": 0.5, "bbox": [40, 36, 20, 6], "segmentation": whole },
     ]);
     bench.write("found.json", &found.to_string());
-    let args = [&import("masks", "v1", "found.json", "coco")[..], &["--images", "mine.json"]].concat();
+    let args = [
+        &import("masks", "v1", "found.json", "coco")[..],
+        &["--images", "mine.json"],
+    ]
+    .concat();
     check_warned("foreign_masks", &bench.run(&[&["-w", "ws"][..], &args].concat()));
     let rows = "SELECT f.name, p.class, p.score, p.x_min, p.y_min, p.x_max, p.y_max, p.mask_rle IS NOT NULL AS mask \
         FROM predictions p JOIN frames f USING (frame_id) ORDER BY p.score";
@@ -185,7 +213,11 @@ fn the_latest_file_counts_and_the_same_changes_nothing() {
 
     let b = imported(&bench, 0, &import("m", "v1", "b.json", "coco"));
     assert_ne!(a["run_id"], b["run_id"]);
-    assert_eq!(counts(), b["run_id"], "the latest counts, for a split of the dataset as well");
+    assert_eq!(
+        counts(),
+        b["run_id"],
+        "the latest counts, for a split of the dataset as well"
+    );
     let evaluated = bench.ws_json(&["eval", "run", "m", "--on", "v1"]);
     assert_eq!(evaluated["predict_run_id"], b["run_id"]);
     // Wanted again, it counts again, without rows of its own.
@@ -204,7 +236,11 @@ fn the_latest_file_counts_and_the_same_changes_nothing() {
         &["-w", "ws", "predict", "m", "--on", "SELECT frame_id FROM frames"],
     );
     bench.ws(&["dataset", "freeze", "other", "--from", "SELECT frame_id FROM frames"]);
-    check(&bench, "foreign_not_covered_eval", &["-w", "ws", "eval", "run", "m", "--on", "other"]);
+    check(
+        &bench,
+        "foreign_not_covered_eval",
+        &["-w", "ws", "eval", "run", "m", "--on", "other"],
+    );
 }
 
 #[test]
@@ -221,8 +257,14 @@ fn what_needs_weights_says_that_there_are_none() {
         "foreign_no_weights_train",
         &ws(&["train", "tiny.toml", "--dataset", "v1", "--start", "theirs"]),
     );
-    check(&bench, "foreign_no_weights_package", &ws(&["model", "package", "theirs", "--out", "out"]));
-    let mine = ["mine", "--model", "theirs", "--score", "entropy", "--from", all, "--budget", "2", "--out", "x"];
+    check(
+        &bench,
+        "foreign_no_weights_package",
+        &ws(&["model", "package", "theirs", "--out", "out"]),
+    );
+    let mine = [
+        "mine", "--model", "theirs", "--score", "entropy", "--from", all, "--budget", "2", "--out", "x",
+    ];
     check(&bench, "foreign_no_weights_mine", &ws(&mine));
     let slices = "SELECT frame_id, sequence, sequence > 5 AS event FROM frames";
     check(
@@ -232,7 +274,11 @@ fn what_needs_weights_says_that_there_are_none() {
     );
     // The other way round: what was trained here is not to be mixed with what was made elsewhere.
     bench.ws(&["train", "tiny.toml", "--dataset", "v1", "--name", "ours"]);
-    check(&bench, "foreign_trained_name", &ws(&import("ours", "v1", "none.json", "coco")));
+    check(
+        &bench,
+        "foreign_trained_name",
+        &ws(&import("ours", "v1", "none.json", "coco")),
+    );
     check(
         &bench,
         "foreign_name_for_training",
@@ -250,7 +296,11 @@ fn kitti(bench: &Bench) {
     for (index, number) in ["000007", "000011", "000012", "000040"].iter().enumerate() {
         std::fs::create_dir_all(bench.path("kitti/training/image_2")).unwrap();
         let image = format!("kitti/training/image_2/{number}.png");
-        std::fs::copy(bench.path(&format!("squares/images/train/{index:03}.png")), bench.path(&image)).unwrap();
+        std::fs::copy(
+            bench.path(&format!("squares/images/train/{index:03}.png")),
+            bench.path(&image),
+        )
+        .unwrap();
         let x = index as f64;
         let text = format!(
             "Car 0.00 0 1.85 {} 10 40 30.5 1.67 1.87 3.69 {} 2.39 58.49 1.57\n\
@@ -299,10 +349,20 @@ fn kitti_results_equal_to_the_labels_are_where_the_labels_are() {
     let bench = Bench::with_workspace();
     kitti(&bench);
     assert!([0, 3].contains(&bench.run(&["-w", "ws", "ingest", "kitti"]).code));
-    bench.ws(&["dataset", "freeze", "k", "--from", "SELECT frame_id, 'all' AS split FROM frames"]);
+    bench.ws(&[
+        "dataset",
+        "freeze",
+        "k",
+        "--from",
+        "SELECT frame_id, 'all' AS split FROM frames",
+    ]);
     labels_as_results(&bench, &bench.path("kitti/training/label_2"), "results/data");
     let report = imported(&bench, 0, &import("theirs", "k", "results", "kitti"));
-    assert_eq!((&report["predictions"], &report["cuboids"]), (&json!(12), &json!(8)), "{report}");
+    assert_eq!(
+        (&report["predictions"], &report["cuboids"]),
+        (&json!(12), &json!(8)),
+        "{report}"
+    );
     let labels = objects(&bench, "labels p", "p");
     let both = "predictions p LEFT JOIN predicted_cuboids c ON p.prediction_id = c.prediction_id";
     let predictions = objects(&bench, both, "c");
@@ -316,19 +376,43 @@ fn kitti_results_equal_to_the_labels_are_where_the_labels_are() {
         }
         assert_eq!(label, prediction, "to the last bit");
     }
-    let frames: Vec<Value> = labels.as_array().unwrap().iter().map(|row| row["cuboid_frame"].clone()).collect();
+    let frames: Vec<Value> = labels
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["cuboid_frame"].clone())
+        .collect();
     assert!(frames.contains(&json!("ego")) && frames.contains(&json!("sensor")) && frames.contains(&Value::Null));
 
     // What was run on an export is in the cameras' own frames; the export's list says what its numbers mean.
     bench.ws(&["dataset", "export", "k", "--to", "kitti", "out"]);
     labels_as_results(&bench, &bench.path("out/training/label_2"), "numbered");
-    let args = [&import("exported", "k", "numbered", "kitti")[..], &["--images", "out/names.csv"]].concat();
+    let args = [
+        &import("exported", "k", "numbered", "kitti")[..],
+        &["--images", "out/names.csv"],
+    ]
+    .concat();
     let report = imported(&bench, 0, &args);
-    assert_eq!((&report["predictions"], &report["cuboids"]), (&json!(12), &json!(8)), "{report}");
-    let of_run = format!("SELECT DISTINCT cuboid_frame FROM predicted_cuboids WHERE run_id = '{}'", report["run_id"].as_str().unwrap());
-    assert_eq!(bench.ws_json(&["query", &of_run]), json!([{ "cuboid_frame": "sensor" }]));
+    assert_eq!(
+        (&report["predictions"], &report["cuboids"]),
+        (&json!(12), &json!(8)),
+        "{report}"
+    );
+    let of_run = format!(
+        "SELECT DISTINCT cuboid_frame FROM predicted_cuboids WHERE run_id = '{}'",
+        report["run_id"].as_str().unwrap()
+    );
+    assert_eq!(
+        bench.ws_json(&["query", &of_run]),
+        json!([{ "cuboid_frame": "sensor" }])
+    );
     let evaluated = bench.ws_json(&["eval", "run", "exported", "--on", "k"]);
-    let ap = evaluated["metrics"].as_array().unwrap().iter().find(|m| m["metric"] == "AP" && m["slice"] == "all").unwrap();
+    let ap = evaluated["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|m| m["metric"] == "AP" && m["slice"] == "all")
+        .unwrap();
     assert!(ap["value"].as_f64().unwrap() > 0.999, "{ap}");
     // Without the list, the numbers are none of its frames' names.
     check(
@@ -344,13 +428,23 @@ fn real_kitti_labels_as_results_are_all_found() {
         return;
     };
     let bench = Bench::with_workspace();
-    let run = bench.run(&["-w", "ws", "ingest", folder.to_str().unwrap(), "--format", "kitti-object"]);
+    let run = bench.run(&[
+        "-w",
+        "ws",
+        "ingest",
+        folder.to_str().unwrap(),
+        "--format",
+        "kitti-object",
+    ]);
     assert!([0, 3].contains(&run.code), "{}", run.text());
     let from = "SELECT frame_id, 'all' AS split FROM frames WHERE name LIKE 'image_2%'";
     bench.ws(&["dataset", "freeze", "k", "--from", from]);
     let lines = labels_as_results(&bench, &folder.join("label_2"), "data");
     let report = imported(&bench, 0, &import("theirs", "k", "data", "kitti"));
-    assert_eq!((&report["predictions"], &report["cuboids"]), (&json!(lines), &json!(lines)));
+    assert_eq!(
+        (&report["predictions"], &report["cuboids"]),
+        (&json!(lines), &json!(lines))
+    );
     let equal = "SELECT count(*) AS n FROM predicted_cuboids c JOIN labels l ON c.frame_id = l.frame_id AND c.class = l.class \
         AND c.cuboid_frame = l.cuboid_frame AND c.cuboid = l.cuboid";
     assert_eq!(kept(&bench, equal), lines as u64);
@@ -377,7 +471,10 @@ const CUBOIDS: &str = "SELECT f.modality, f.sequence, c.class, c.score, c.cuboid
 #[test]
 fn nuscenes_boxes_are_in_the_world() {
     let bench = drive();
-    let frames = bench.ws_json(&["query", "SELECT frame_id, name FROM frames WHERE modality = 'lidar' ORDER BY sequence"]);
+    let frames = bench.ws_json(&[
+        "query",
+        "SELECT frame_id, name FROM frames WHERE modality = 'lidar' ORDER BY sequence",
+    ]);
     let found = |token: &Value, x: f64, velocity: Value| {
         json!({
             "sample_token": token, "translation": [x, 2.0, 1.0], "size": [1.9, 4.5, 1.6], "rotation": [1.0, 0.0, 0.0, 0.0],
@@ -386,8 +483,14 @@ fn nuscenes_boxes_are_in_the_world() {
     };
     let (first, second) = (&frames[0]["frame_id"], &frames[1]["name"]);
     let mut results = serde_json::Map::new();
-    results.insert(first.as_str().unwrap().to_owned(), json!([found(first, 10.0, json!([1.0, -0.5]))]));
-    results.insert(second.as_str().unwrap().to_owned(), json!([found(second, 11.0, json!([null, null]))]));
+    results.insert(
+        first.as_str().unwrap().to_owned(),
+        json!([found(first, 10.0, json!([1.0, -0.5]))]),
+    );
+    results.insert(
+        second.as_str().unwrap().to_owned(),
+        json!([found(second, 11.0, json!([null, null]))]),
+    );
     results.insert(frames[2]["frame_id"].as_str().unwrap().to_owned(), json!([]));
     let text = json!({ "meta": {}, "results": results }).to_string();
     // As Python writes what it does not know.
@@ -395,7 +498,11 @@ fn nuscenes_boxes_are_in_the_world() {
     imported(&bench, 0, &import("theirs", "d", "results.json", "nuscenes"));
     insta::assert_snapshot!("foreign_nuscenes", bench.ws(&["query", CUBOIDS]).stdout);
     bench.write("cut.json", &text[..text.len() / 2]);
-    check(&bench, "foreign_nuscenes_cut", &[&["-w", "ws"][..], &import("theirs", "d", "cut.json", "nuscenes")].concat());
+    check(
+        &bench,
+        "foreign_nuscenes_cut",
+        &[&["-w", "ws"][..], &import("theirs", "d", "cut.json", "nuscenes")].concat(),
+    );
 }
 
 #[test]
@@ -430,9 +537,17 @@ fn argoverse_boxes_belong_to_the_sweep_of_their_stamp() {
     check_warned("foreign_av2_report", &run);
     insta::assert_snapshot!("foreign_av2", bench.ws(&["query", CUBOIDS]).stdout);
     write("flat.feather", log, &[stamp(0)], 0.0);
-    check(&bench, "foreign_av2_flat", &[&["-w", "ws"][..], &import("theirs", "d", "flat.feather", "av2")].concat());
+    check(
+        &bench,
+        "foreign_av2_flat",
+        &[&["-w", "ws"][..], &import("theirs", "d", "flat.feather", "av2")].concat(),
+    );
     write("other.feather", "another-log", &[stamp(0)], 1.9);
-    check(&bench, "foreign_av2_other_log", &[&["-w", "ws"][..], &import("theirs", "d", "other.feather", "av2")].concat());
+    check(
+        &bench,
+        "foreign_av2_other_log",
+        &[&["-w", "ws"][..], &import("theirs", "d", "other.feather", "av2")].concat(),
+    );
 }
 
 #[test]
@@ -454,7 +569,9 @@ fn lines_of_json_name_frames_in_three_ways() {
             "class": "car", "score": 0.7, "cuboid": [9, 1, 0.5, 4, 2, 1.5, 1, 0, 0, 0], "cuboid_frame": "world",
         }),
     ];
-    let text: String = lines.iter().fold("\u{feff}".to_owned(), |text, line| text + &line.to_string() + "\n\n");
+    let text: String = lines
+        .iter()
+        .fold("\u{feff}".to_owned(), |text, line| text + &line.to_string() + "\n\n");
     bench.write("found.jsonl", &text);
     let run = bench.run(&[&["-w", "ws"][..], &import("theirs", "d", "found.jsonl", "jsonl")].concat());
     check_warned("foreign_jsonl_report", &run);
@@ -463,11 +580,24 @@ fn lines_of_json_name_frames_in_three_ways() {
     assert_eq!(kept(&bench, both), 1, "one object, one id");
     // The pictures are covered, and the sweeps of the same dataset too; a model of pictures alone is asked about pictures alone.
     let cameras = "SELECT frame_id FROM frames WHERE modality = 'camera'";
-    bench.ws(&["dataset", "freeze", "pictures", "--from", &format!("SELECT frame_id, 'all' AS split FROM ({cameras})")]);
+    bench.ws(&[
+        "dataset",
+        "freeze",
+        "pictures",
+        "--from",
+        &format!("SELECT frame_id, 'all' AS split FROM ({cameras})"),
+    ]);
     bench.run(&[&["-w", "ws"][..], &import("seeing", "pictures", "found.jsonl", "jsonl")].concat());
     let all = bench.ws_json(&["predict", "seeing", "--on", "SELECT frame_id FROM frames"]);
     assert_eq!(all["frames"], 3);
-    bench.ws(&["assert", "run", "--model", "seeing", "--on", "SELECT frame_id FROM frames"]);
+    bench.ws(&[
+        "assert",
+        "run",
+        "--model",
+        "seeing",
+        "--on",
+        "SELECT frame_id FROM frames",
+    ]);
 
     let frame = frames[0]["frame_id"].as_str().unwrap();
     let line = |rest: &str| format!("{{\"frame_id\": \"{frame}\", \"class\": \"car\", {rest}}}\n");
@@ -478,20 +608,43 @@ fn lines_of_json_name_frames_in_three_ways() {
         ("nan", line("\"score\": NaN, \"bbox\": [1, 2, 3, 4]")),
         ("nothing", line("\"score\": 0.5")),
         ("short_cuboid", line("\"score\": 0.5, \"cuboid\": [1, 2, 3]")),
-        ("flat_rotation", line("\"score\": 0.5, \"cuboid\": [1, 2, 3, 4, 5, 6, 0, 0, 0, 0]")),
-        ("negative_size", line("\"score\": 0.5, \"cuboid\": [1, 2, 3, 4, -5, 6, 1, 0, 0, 0]")),
-        ("odd_frame", line("\"score\": 0.5, \"cuboid\": [1, 2, 3, 4, 5, 6, 1, 0, 0, 0], \"cuboid_frame\": \"map\"")),
-        ("no_frame", "{\"class\": \"car\", \"score\": 0.5, \"bbox\": [1, 2, 3, 4]}\n".to_owned()),
-        ("no_class", line("\"score\": 0.5, \"bbox\": [1, 2, 3, 4]").replace("\"car\"", "\"\"")),
+        (
+            "flat_rotation",
+            line("\"score\": 0.5, \"cuboid\": [1, 2, 3, 4, 5, 6, 0, 0, 0, 0]"),
+        ),
+        (
+            "negative_size",
+            line("\"score\": 0.5, \"cuboid\": [1, 2, 3, 4, -5, 6, 1, 0, 0, 0]"),
+        ),
+        (
+            "odd_frame",
+            line("\"score\": 0.5, \"cuboid\": [1, 2, 3, 4, 5, 6, 1, 0, 0, 0], \"cuboid_frame\": \"map\""),
+        ),
+        (
+            "no_frame",
+            "{\"class\": \"car\", \"score\": 0.5, \"bbox\": [1, 2, 3, 4]}\n".to_owned(),
+        ),
+        (
+            "no_class",
+            line("\"score\": 0.5, \"bbox\": [1, 2, 3, 4]").replace("\"car\"", "\"\""),
+        ),
         ("cut", good[..good.len() / 2].to_owned()),
         ("others_only", good.replace(frame, "nowhere")),
     ] {
-        let text = if name == "others_only" { text } else { format!("{good}{text}") };
+        let text = if name == "others_only" {
+            text
+        } else {
+            format!("{good}{text}")
+        };
         bench.write("bad.jsonl", &text);
         let args = [&["-w", "ws"][..], &import("bad", "d", "bad.jsonl", "jsonl")].concat();
         check(&bench, &format!("foreign_jsonl_{name}"), &args);
     }
-    assert_eq!(bench.run(&["-w", "ws", "model", "show", "bad"]).code, 1, "nothing is left of a failed import");
+    assert_eq!(
+        bench.run(&["-w", "ws", "model", "show", "bad"]).code,
+        1,
+        "nothing is left of a failed import"
+    );
 }
 
 #[test]
@@ -499,7 +652,9 @@ fn results_that_cannot_be_taken_in_say_why() {
     let bench = frozen();
     let ws = |rest: &[&'static str]| [&["-w", "ws"][..], rest].concat();
     let one = |image: i64, category: i64, more: &str| {
-        format!("[{{\"image_id\": {image}, \"category_id\": {category}, \"bbox\": [1, 2, 3, 4], \"score\": 0.5{more}}}]")
+        format!(
+            "[{{\"image_id\": {image}, \"category_id\": {category}, \"bbox\": [1, 2, 3, 4], \"score\": 0.5{more}}}]"
+        )
     };
     bench.write("good.json", &one(1, 1, ""));
     bench.write("image.json", &one(13, 1, ""));
@@ -507,28 +662,79 @@ fn results_that_cannot_be_taken_in_say_why() {
     bench.write("negative.json", &one(1, 1, "").replace("3, 4", "-3, 4"));
     bench.write("score.json", &one(1, 1, "").replace("0.5", "1.5"));
     bench.write("nan.json", &one(1, 1, "").replace("0.5", "NaN"));
-    bench.write("mask.json", &one(1, 1, ", \"segmentation\": {\"size\": [48, 64], \"counts\": [5]}"));
+    bench.write(
+        "mask.json",
+        &one(1, 1, ", \"segmentation\": {\"size\": [48, 64], \"counts\": [5]}"),
+    );
     bench.write("cut.json", &one(1, 1, "")[..30]);
     bench.write("gt.json", "{\"images\": [], \"annotations\": [], \"categories\": []}");
-    for name in ["image", "category", "negative", "score", "nan", "mask", "cut", "gt", "missing"] {
+    for name in [
+        "image", "category", "negative", "score", "nan", "mask", "cut", "gt", "missing",
+    ] {
         let file = format!("{name}.json");
         let args = [&["-w", "ws"][..], &import("m", "v1", &file, "coco")].concat();
         check(&bench, &format!("foreign_coco_{name}"), &args);
     }
-    check(&bench, "foreign_without_format", &ws(&["predict", "m", "--on", "v1", "--from", "good.json"]));
-    check(&bench, "foreign_without_from", &ws(&["predict", "m", "--on", "v1", "--format", "coco"]));
-    check(&bench, "foreign_on_a_query", &ws(&import("m", "SELECT frame_id FROM frames", "good.json", "coco")));
-    check(&bench, "foreign_no_split", &ws(&import("m", "v1:vla", "good.json", "coco")));
-    check(&bench, "foreign_odd_name", &ws(&import(" m", "v1", "good.json", "coco")));
-    check(&bench, "foreign_kitti_file", &ws(&import("m", "v1", "good.json", "kitti")));
-    check(&bench, "foreign_coco_folder", &ws(&import("m", "v1", "squares", "coco")));
+    check(
+        &bench,
+        "foreign_without_format",
+        &ws(&["predict", "m", "--on", "v1", "--from", "good.json"]),
+    );
+    check(
+        &bench,
+        "foreign_without_from",
+        &ws(&["predict", "m", "--on", "v1", "--format", "coco"]),
+    );
+    check(
+        &bench,
+        "foreign_on_a_query",
+        &ws(&import("m", "SELECT frame_id FROM frames", "good.json", "coco")),
+    );
+    check(
+        &bench,
+        "foreign_no_split",
+        &ws(&import("m", "v1:vla", "good.json", "coco")),
+    );
+    check(
+        &bench,
+        "foreign_odd_name",
+        &ws(&import(" m", "v1", "good.json", "coco")),
+    );
+    check(
+        &bench,
+        "foreign_kitti_file",
+        &ws(&import("m", "v1", "good.json", "kitti")),
+    );
+    check(
+        &bench,
+        "foreign_coco_folder",
+        &ws(&import("m", "v1", "squares", "coco")),
+    );
     let images = [&import("m", "v1", "good.json", "jsonl")[..], &["--images", "good.json"]].concat();
     check(&bench, "foreign_images_of_jsonl", &ws(&images));
-    bench.write("kitti/000000.txt", "Car 0.00 0 1.85 10 10 40 30.5 1.67 -1.87 3.69 5 2.39 58.49 1.57 0.5\n");
+    bench.write(
+        "kitti/000000.txt",
+        "Car 0.00 0 1.85 10 10 40 30.5 1.67 -1.87 3.69 5 2.39 58.49 1.57 0.5\n",
+    );
     check(&bench, "foreign_kitti_size", &ws(&import("m", "v1", "kitti", "kitti")));
-    bench.write("kitti/000000.txt", "Car 0.00 0 1.85 10 10 40 30.5 1.67 1.87 3.69 5 2.39 58.49 1.57\n");
-    check(&bench, "foreign_kitti_no_score", &ws(&import("m", "v1", "kitti", "kitti")));
+    bench.write(
+        "kitti/000000.txt",
+        "Car 0.00 0 1.85 10 10 40 30.5 1.67 1.87 3.69 5 2.39 58.49 1.57\n",
+    );
+    check(
+        &bench,
+        "foreign_kitti_no_score",
+        &ws(&import("m", "v1", "kitti", "kitti")),
+    );
     bench.write("odd/first.txt", "");
-    check(&bench, "foreign_kitti_odd_name", &ws(&import("m", "v1", "odd", "kitti")));
-    assert_eq!(bench.ws_json(&["model", "ls"]), json!([]), "nothing is left of a failed import");
+    check(
+        &bench,
+        "foreign_kitti_odd_name",
+        &ws(&import("m", "v1", "odd", "kitti")),
+    );
+    assert_eq!(
+        bench.ws_json(&["model", "ls"]),
+        json!([]),
+        "nothing is left of a failed import"
+    );
 }

@@ -51,7 +51,10 @@ pub(super) fn read(
             return Err(wrong(
                 path,
                 at,
-                format!("the category_id {} is not one of {}", result.category_id, meaning.source),
+                format!(
+                    "the category_id {} is not one of {}",
+                    result.category_id, meaning.source
+                ),
                 meaning.hint(),
             ));
         };
@@ -94,10 +97,7 @@ impl Meaning {
     fn of_export(frames: &Frames) -> Self {
         let numbered = frames.numbered();
         Self {
-            images: (1..)
-                .map(CocoId::Number)
-                .zip(numbered.into_iter().map(Some))
-                .collect(),
+            images: (1..).map(CocoId::Number).zip(numbered.into_iter().map(Some)).collect(),
             categories: (1..)
                 .map(CocoId::Number)
                 .zip(frames.info.classes.iter().cloned())
@@ -126,7 +126,10 @@ impl Meaning {
                     return Err(wrong(
                         file,
                         format_args!("image {id}"),
-                        format!("`{name}` is the name of several frames, one of them {}", frames.show(frame)),
+                        format!(
+                            "`{name}` is the name of several frames, one of them {}",
+                            frames.show(frame)
+                        ),
                         "give the names as `guideway query \"SELECT name FROM frames\"` shows them, or import one recording at a time",
                     ));
                 }
@@ -142,7 +145,8 @@ impl Meaning {
 
     fn hint(&self) -> String {
         if self.source.starts_with('`') {
-            "results must be of what that export wrote; name the annotation file that yours are of with --images FILE".to_owned()
+            "results must be of what that export wrote; name the annotation file that yours are of with --images FILE"
+                .to_owned()
         } else {
             "name the annotation file that the results are of with --images".to_owned()
         }

@@ -63,7 +63,9 @@ impl Found<'_> {
             }
             if x_max < x_min || y_max < y_min {
                 return Err(self.wrong(
-                    format!("the box {shown} is inside out: its right or lower edge comes before its left or upper one"),
+                    format!(
+                        "the box {shown} is inside out: its right or lower edge comes before its left or upper one"
+                    ),
                     "drop or repair the result; are the last two numbers width and height, or edges?",
                 ));
             }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use guideway_core::{Cuboid, Reporter};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::found::{Found, Notes, Sink, Solid, wrong};
 use super::frames::{Frames, Named};
@@ -34,7 +34,7 @@ struct Line {
     velocity: Option<[f64; 2]>,
     attribute: Option<String>,
     #[serde(flatten)]
-    others: BTreeMap<String, IgnoredAny>,
+    others: BTreeMap<String, Value>,
 }
 
 /// The ways to name a frame.
@@ -107,12 +107,7 @@ impl<'f> Names<'f> {
     }
 }
 
-pub(super) fn read(
-    path: &Path,
-    frames: &Frames,
-    sink: &mut Sink<'_>,
-    reporter: &dyn Reporter,
-) -> Result<(), Error> {
+pub(super) fn read(path: &Path, frames: &Frames, sink: &mut Sink<'_>, reporter: &dyn Reporter) -> Result<(), Error> {
     let failed = |source| Error::io("read", path, source);
     let names = Names::new(frames);
     let mut reader = BufReader::new(File::open(path).map_err(failed)?);
@@ -127,7 +122,12 @@ pub(super) fn read(
         }
         let at = format_args!("line {number}");
         if read as u64 == LONGEST_LINE {
-            return Err(wrong(path, at, format!("a line of {LONGEST_LINE} bytes or more"), FIELDS));
+            return Err(wrong(
+                path,
+                at,
+                format!("a line of {LONGEST_LINE} bytes or more"),
+                FIELDS,
+            ));
         }
         let text = if number == 1 {
             bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)

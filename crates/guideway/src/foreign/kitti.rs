@@ -54,14 +54,24 @@ pub(super) fn read(
                 ));
             }
         };
-        let sensor = frame.and_then(|frame| frames.get(frame)).map(|frame| frame.sensor as usize);
-        let place = sensor.and_then(|sensor| places.get(sensor)).copied().unwrap_or_default();
+        let sensor = frame
+            .and_then(|frame| frames.get(frame))
+            .map(|frame| frame.sensor as usize);
+        let place = sensor
+            .and_then(|sensor| places.get(sensor))
+            .copied()
+            .unwrap_or_default();
         for (detection, line) in results.detections.iter().zip(&results.lines) {
             let at = format_args!("line {line}");
             let class = results.classes.get(detection.object.class as usize);
             let class = class.map_or("", String::as_str);
             let solid = solid(detection, class, place).map_err(|problem| {
-                wrong(path, at, problem, "write -1 -1 -1 for a size and -1000 -1000 -1000 for a place that is not known")
+                wrong(
+                    path,
+                    at,
+                    problem,
+                    "write -1 -1 -1 for a size and -1000 -1000 -1000 for a place that is not known",
+                )
             })?;
             let bbox = bbox(detection);
             if bbox.is_none() && solid.is_none() {
@@ -139,7 +149,7 @@ impl Meaning {
             let recording = frames.recording(frame);
             recording.is_some_and(|row| row.format.starts_with("kitti"))
         };
-        if frames.frames.iter().all(native) {
+        if frames.list.iter().all(native) {
             return Ok(own);
         }
         let exported = Self::exported(frames);
@@ -156,15 +166,15 @@ impl Meaning {
             // Files of frames that the dataset has not are counted later.
             (false, _) if files.iter().any(|file| own.knows(file)) => Ok(own),
             _ => {
-                let unknown = files.iter().find(|file| !exported.knows(file)).cloned();
-                Err(wrong(
-                    &unknown.unwrap_or_default(),
-                    "the name",
+                let unknown = files.iter().find(|file| !exported.knows(file));
+                let name = unknown.map_or_else(String::new, |file| file.display().to_string());
+                Err(Error::usage(
                     format!(
-                        "it is neither a number of `dataset export {} --to kitti` nor the name of one of its frames",
+                        "the name of {name} is neither a number of `dataset export {} --to kitti` nor that of one of its frames",
                         frames.info.name
                     ),
-                    "name each file after its frame; results on another export need its names.csv: --images names.csv",
+                    "name each file after its frame; results on another export need its names.csv: --images names.csv"
+                        .to_owned(),
                 ))
             }
         }
@@ -183,9 +193,7 @@ impl Meaning {
     fn own(frames: &Frames) -> Self {
         let is_left = |frame: &Frame| {
             let sensor = frames.sensor(frame);
-            sensor.is_none_or(|row| {
-                row.modality != "lidar" && !["image_3", "image_03"].contains(&row.name.as_str())
-            })
+            sensor.is_none_or(|row| row.modality != "lidar" && !["image_3", "image_03"].contains(&row.name.as_str()))
         };
         Self {
             by_stem: frames.by(|frame| is_left(frame).then(|| stem(&frame.name).to_owned())),
@@ -212,7 +220,12 @@ impl Meaning {
         for (line, text) in (1..).zip(text.lines()) {
             let at = format_args!("line {line}");
             let Some((number, name)) = text.split_once(',') else {
-                return Err(wrong(file, at, "expected `number,name`", "give the names.csv that `dataset export --to kitti` wrote"));
+                return Err(wrong(
+                    file,
+                    at,
+                    "expected `number,name`",
+                    "give the names.csv that `dataset export --to kitti` wrote",
+                ));
             };
             if line == 1 && (number, name) == ("number", "name") {
                 continue;
@@ -227,7 +240,10 @@ impl Meaning {
                     return Err(wrong(
                         file,
                         at,
-                        format!("`{name}` is the name of several frames, one of them {}", frames.show(frame)),
+                        format!(
+                            "`{name}` is the name of several frames, one of them {}",
+                            frames.show(frame)
+                        ),
                         "leave --images out: results on the export of this very dataset are found by their numbers",
                     ));
                 }

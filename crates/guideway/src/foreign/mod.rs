@@ -166,7 +166,7 @@ impl Workspace {
             ForeignFormat::Jsonl => jsonl::read(path, &frames, &mut sink, reporter),
         }?;
         drop(task);
-        let Some((mut transaction, counts)) = writer.finish(path, reporter)? else {
+        let Some((mut transaction, counts)) = writer.finish(path, options.format, reporter)? else {
             // Somebody else took in the same file at the same time.
             return self.predict_report(run_id, frames.wanted(), false);
         };
@@ -249,7 +249,10 @@ impl Workspace {
         let known = self.block_on(self.store().find_model(name))?;
         match known {
             Some(known) if known.has_weights() => Err(Error::usage(
-                format!("model `{}` was trained here, and makes its predictions itself", known.name),
+                format!(
+                    "model `{}` was trained here, and makes its predictions itself",
+                    known.name
+                ),
                 "give the model that was made elsewhere another name".to_owned(),
             )),
             known => Ok(known),

@@ -21,7 +21,10 @@ pub(super) fn read(path: &Path, frames: &Frames, sink: &mut Sink<'_>) -> Result<
                 return Err(wrong(
                     path,
                     format_args!("results.{token}"),
-                    format!("the token is the name of several frames, one of them {}", frames.show(*frame)),
+                    format!(
+                        "the token is the name of several frames, one of them {}",
+                        frames.show(*frame)
+                    ),
                     "name frames by their frame_id",
                 ));
             }

@@ -88,7 +88,7 @@ impl Workspace {
                     model.name,
                     there + missing
                 ),
-                "run it there on the others",
+                "run it on the others as well, and import what it says",
             )
         };
         Err(Error::usage(
@@ -134,7 +134,9 @@ impl Workspace {
             // Says what is wrong with the name, if something is.
             self.dataset_split(on)?;
             return Ok(WantedFrames(
-                [(String::new(), self.frame_list(&frames_in(on))?)].into_iter().collect(),
+                [(String::new(), self.frame_list(&frames_in(on))?)]
+                    .into_iter()
+                    .collect(),
             ));
         }
         let (inner, _) = self.frame_query(on)?;
