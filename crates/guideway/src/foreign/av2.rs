@@ -29,7 +29,7 @@ pub(super) fn read(path: &Path, frames: &Frames, sink: &mut Sink<'_>) -> Result<
     })?;
     // A sweep is what the boxes are of; only a dataset without sweeps has them at its pictures.
     let is_lidar = |frame: &Frame| frames.sensor(frame).is_some_and(|sensor| sensor.modality == "lidar");
-    let any_lidar = frames.frames.iter().any(is_lidar);
+    let any_lidar = frames.list.iter().any(is_lidar);
     let by_stamp: HashMap<(u32, i64), Named> = frames.by(|frame| {
         let stamp = frame.stamp_ns.filter(|_| !any_lidar || is_lidar(frame))?;
         Some((frame.recording, stamp))

@@ -38,7 +38,7 @@ pub(super) struct Frames {
     pub(super) info: DatasetInfo,
     /// The split that the results are to cover; the whole dataset when `None`.
     pub(super) split: Option<String>,
-    pub(super) frames: Vec<Frame>,
+    pub(super) list: Vec<Frame>,
     pub(super) recordings: Vec<RecordingRow>,
     pub(super) sensors: Vec<SensorRow>,
 }
@@ -69,7 +69,7 @@ impl Frames {
             split: on.split_once(':').map(|(_, split)| split.to_owned()),
             sensors: workspace.cameras(&info)?.into_values().collect(),
             info,
-            frames: Vec::new(),
+            list: Vec::new(),
             recordings,
         };
         let mut known_recordings: HashMap<String, u32> = HashMap::new();
@@ -119,7 +119,7 @@ impl Frames {
                         });
                         frames.sensors.len() as u32 - 1
                     });
-                frames.frames.push(Frame {
+                frames.list.push(Frame {
                     id: id.value(row).into(),
                     name: name.value(row).into(),
                     recording: recording_place,
@@ -135,7 +135,7 @@ impl Frames {
     }
 
     pub(super) fn get(&self, place: u32) -> Option<&Frame> {
-        self.frames.get(place as usize)
+        self.list.get(place as usize)
     }
 
     pub(super) fn recording(&self, frame: &Frame) -> Option<&RecordingRow> {
@@ -148,12 +148,12 @@ impl Frames {
 
     /// How many the results are to cover.
     pub(super) fn wanted(&self) -> u64 {
-        self.frames.iter().filter(|frame| frame.wanted).count() as u64
+        self.list.iter().filter(|frame| frame.wanted).count() as u64
     }
 
     /// Every frame with its place.
     pub(super) fn places(&self) -> impl Iterator<Item = (u32, &Frame)> {
-        (0..).zip(&self.frames)
+        (0..).zip(&self.list)
     }
 
     /// Frames in the order in which `dataset export` numbers them.

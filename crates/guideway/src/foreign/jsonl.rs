@@ -7,7 +7,7 @@ use std::path::Path;
 
 use guideway_core::{Cuboid, Reporter};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::found::{Found, Notes, Sink, Solid, wrong};
 use super::frames::{Frames, Named};
@@ -34,7 +34,7 @@ struct Line {
     velocity: Option<[f64; 2]>,
     attribute: Option<String>,
     #[serde(flatten)]
-    others: BTreeMap<String, IgnoredAny>,
+    others: BTreeMap<String, Value>,
 }
 
 /// The ways to name a frame.

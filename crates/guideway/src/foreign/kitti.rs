@@ -149,7 +149,7 @@ impl Meaning {
             let recording = frames.recording(frame);
             recording.is_some_and(|row| row.format.starts_with("kitti"))
         };
-        if frames.frames.iter().all(native) {
+        if frames.list.iter().all(native) {
             return Ok(own);
         }
         let exported = Self::exported(frames);
@@ -166,15 +166,15 @@ impl Meaning {
             // Files of frames that the dataset has not are counted later.
             (false, _) if files.iter().any(|file| own.knows(file)) => Ok(own),
             _ => {
-                let unknown = files.iter().find(|file| !exported.knows(file)).cloned();
-                Err(wrong(
-                    &unknown.unwrap_or_default(),
-                    "the name",
+                let unknown = files.iter().find(|file| !exported.knows(file));
+                let name = unknown.map_or_else(String::new, |file| file.display().to_string());
+                Err(Error::usage(
                     format!(
-                        "it is neither a number of `dataset export {} --to kitti` nor the name of one of its frames",
+                        "the name of {name} is neither a number of `dataset export {} --to kitti` nor that of one of its frames",
                         frames.info.name
                     ),
-                    "name each file after its frame; results on another export need its names.csv: --images names.csv",
+                    "name each file after its frame; results on another export need its names.csv: --images names.csv"
+                        .to_owned(),
                 ))
             }
         }

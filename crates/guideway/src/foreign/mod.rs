@@ -166,7 +166,7 @@ impl Workspace {
             ForeignFormat::Jsonl => jsonl::read(path, &frames, &mut sink, reporter),
         }?;
         drop(task);
-        let Some((mut transaction, counts)) = writer.finish(path, reporter)? else {
+        let Some((mut transaction, counts)) = writer.finish(path, options.format, reporter)? else {
             // Somebody else took in the same file at the same time.
             return self.predict_report(run_id, frames.wanted(), false);
         };

@@ -88,7 +88,7 @@ impl Workspace {
                     model.name,
                     there + missing
                 ),
-                "run it there on the others",
+                "run it on the others as well, and import what it says",
             )
         };
         Err(Error::usage(

@@ -42,7 +42,15 @@ fn numbers_that_no_result_may_have_are_refused() {
     ] {
         writeln!(text, "{}", found(score, bbox, cuboid)).unwrap();
     }
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r"
+    taken
+    taken
+    the score 1.01 is not in 0 to 1  in results[3] of results.json
+    the score NaN is not in 0 to 1  in results[3] of results.json
+    the box 1 2 inf 4 is not finite  in results[3] of results.json
+    the box 1 2 0 4 is inside out: its right or lower edge comes before its left or upper one  in results[3] of results.json
+    the cuboid or its velocity is not finite  in results[3] of results.json
+    ");
 }
 
 #[test]

@@ -7,9 +7,9 @@ use guideway_core::{IdBuilder, Reporter, Warning};
 use guideway_schema::{PredictedCuboidRow, PredictionRow};
 use guideway_store::{StoreError, Transaction};
 
-use super::Spelling;
 use super::found::{Found, Notes};
 use super::frames::Frames;
+use super::{ForeignFormat, Spelling};
 use crate::error::Error;
 use crate::workspace::Workspace;
 
@@ -62,7 +62,7 @@ impl<'a> Writer<'a> {
             model_id,
             spelling: Spelling::new(&frames.info.classes),
             seen: HashSet::new(),
-            with: vec![false; frames.frames.len()],
+            with: vec![false; frames.list.len()],
             counts: Counts::default(),
             outside: 0,
             of_other_classes: 0,
@@ -171,6 +171,7 @@ impl<'a> Writer<'a> {
     pub(super) fn finish(
         mut self,
         path: &Path,
+        format: ForeignFormat,
         reporter: &dyn Reporter,
     ) -> Result<Option<(Transaction, Counts)>, Error> {
         let on = match &self.frames.split {
@@ -178,10 +179,19 @@ impl<'a> Writer<'a> {
             None => self.frames.info.name.clone(),
         };
         if self.outside > 0 && self.outside == self.counts.results {
+            let named = match format {
+                ForeignFormat::Kitti => {
+                    "; those on `dataset export --to kitti` of a KITTI set need its names.csv: --images names.csv"
+                }
+                _ => "; `guideway predict --help` says how results name frames",
+            };
             return Err(Error::usage(
-                format!("none of the {} results in {} is for a frame of {on}", self.outside, path.display()),
-                "name the dataset or split that the model was run on; `guideway predict --help` says how results name frames"
-                    .to_owned(),
+                format!(
+                    "all {} results in {} are for other frames than those of {on}",
+                    self.outside,
+                    path.display()
+                ),
+                format!("name the dataset or split that the model was run on{named}"),
             ));
         }
         if self.outside > 0 {
