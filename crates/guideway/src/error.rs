@@ -387,6 +387,7 @@ impl Error {
             | ErrorKind::GateFile { .. }
             | ErrorKind::RulesFile { .. }
             | ErrorKind::LoopFile { .. }
+            | ErrorKind::RuleParamsFile { .. }
             | ErrorKind::Eval(EvalError::Parameter { .. }) => exit::USAGE,
             ErrorKind::NothingSelected { .. } => exit::NOTHING_SELECTED,
             ErrorKind::Interrupted { .. } => exit::INTERRUPTED,

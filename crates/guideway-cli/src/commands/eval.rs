@@ -238,7 +238,7 @@ fn diff(context: &Context, baseline: &str, candidate: &str, options: &DiffOption
         count(diff.groups),
         count(diff.resamples),
         options.seed,
-        diff.deltas.len()
+        diff.deltas.iter().filter(|delta| delta.verdict != "not tested").count()
     );
     context.print(&Report::new(&diff).grid(grid.clone()).text(note).rows(grid))?;
     Ok(context.outcome())

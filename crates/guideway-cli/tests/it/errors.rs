@@ -369,6 +369,16 @@ fn a_trained_model() {
     check(&bench, "eval_unknown_dataset", &eval("m", "dd"));
     check(&bench, "eval_unknown_split", &eval("m", "d:vla"));
     check(&bench, "eval_on_sql", &eval("m", "SELECT frame_id FROM frames"));
+    let with = |more: &[&'static str]| [&eval("m", "d:val"), more].concat();
+    check(
+        &bench,
+        "eval_metrics_without_cuboids",
+        &with(&["--metrics", "coco,nuscenes"]),
+    );
+    bench.write("params.json", r#"{"kitti": {"recall_samples": 11}}"#);
+    check(&bench, "eval_params_not_asked_for", &with(&["--params", "params.json"]));
+    bench.write("broken.json", "{");
+    check(&bench, "eval_params_broken", &with(&["--params", "broken.json"]));
     let run = |on: &str| {
         let report = bench.ws_json(&["eval", "run", "m", "--on", on]);
         report["run_id"].as_str().unwrap().to_owned()

@@ -322,12 +322,14 @@ fn compared(a: &Case, b: &Case, slices: &[(String, Vec<bool>)], params: &Bootstr
 
 /// What the rules of other benchmarks say of both, where they were applied with the same parameters. Nothing is drawn again for them.
 fn rules_compared(a: &EvalReport, b: &EvalReport) -> Vec<EvalDelta> {
-    let same = |metric: &MetricRow| {
+    let params = |report: &EvalReport, metric: &MetricRow| {
         let (set, _) = metric.metric.split_once('/')?;
-        let (a, b) = (a.rule_sets.get(set)?, b.rule_sets.get(set)?);
-        (a.params == b.params).then_some(())
+        Some(report.rule_sets.get(set)?.params.clone())
     };
-    let shared = a.metrics.iter().filter(|metric| same(metric).is_some());
+    let shared = a.metrics.iter().filter(|metric| {
+        let own = params(a, metric);
+        own.is_some() && own == params(b, metric)
+    });
     shared
         .filter_map(|metric| {
             let other = b

@@ -53,9 +53,9 @@ pub struct GateFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateRule {
-    /// The metric: `AP`, `AP50`, `AR100`, `mistakes_per_hour`, ….
+    /// The metric: `AP`, `AP50`, `AR100`, `mistakes_per_hour`, `nuscenes/NDS`, ….
     pub metric: String,
-    /// Its slice: `all`, `class=…`, `kind=…`, `range=…`, or one that `by` makes.
+    /// Its slice: `all`, `class=…`, `class=…,level=…`, `kind=…`, `range=…`, or one that `by` makes.
     #[serde(default = "all")]
     pub slice: String,
     /// The least value.

@@ -454,7 +454,7 @@ fn compared(page: &mut Page, diff: &EvalDiff) {
         count("worse"),
         count("perhaps better"),
         count("perhaps worse"),
-        diff.deltas.len(),
+        diff.deltas.len() - count("not tested"),
         diff.confidence * 100.0,
         diff.groups
     ));

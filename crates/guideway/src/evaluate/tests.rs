@@ -15,7 +15,7 @@ use super::case::{Case, Truth};
 use crate::{FreezeOptions, IngestOptions, RecordOptions, TrackSpace, Workspace, WorldSetup, world_record};
 
 /// One small camera, ten times a second.
-pub(super) const RIG: &str = r#"
+const RIG: &str = r#"
 [[camera]]
 name = "front"
 position = [1.6, 0.0, 1.5]
@@ -26,14 +26,22 @@ rate_hz = 10.0
 "#;
 
 /// Drives and what is true in them.
-pub(super) fn truth(dir: &Path) -> (Workspace, Truth) {
+fn truth(dir: &Path) -> (Workspace, Truth) {
+    let workspace = driven(dir, 3, 8.0);
+    let (dataset, rows) = workspace.dataset_split("drives").unwrap();
+    let truth = Truth::new(&workspace, &dataset, &rows, dataset.classes()).unwrap();
+    (workspace, truth)
+}
+
+/// A workspace with a dataset of drives.
+pub(super) fn driven(dir: &Path, drives: u32, seconds: f64) -> Workspace {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/experiments/wide.toml");
     let rig = dir.join("rig.toml");
     std::fs::write(&rig, RIG).unwrap();
     let setup = WorldSetup::read(Some(&config), rig.to_str()).unwrap();
     let options = RecordOptions {
-        drives: 3,
-        seconds: 8.0,
+        drives,
+        seconds,
         seed: 11,
         out: dir.join("logs"),
         compress: true,
@@ -50,9 +58,7 @@ pub(super) fn truth(dir: &Path) -> (Workspace, Truth) {
         ..FreezeOptions::default()
     };
     workspace.freeze("drives", &options, &Silent).unwrap();
-    let (dataset, rows) = workspace.dataset_split("drives").unwrap();
-    let truth = Truth::new(&workspace, &dataset, &rows, dataset.classes()).unwrap();
-    (workspace, truth)
+    workspace
 }
 
 /// A planted mistake: kind, recording, track (none for a false alarm), first and last stamp, frames.

@@ -16,6 +16,8 @@ mod nuscenes;
 mod objects;
 mod space;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -114,20 +116,21 @@ impl EvalOptions {
     /// Are the parameters those of rule sets that are asked for?
     pub(super) fn check(&self) -> Result<(), Error> {
         for (name, params) in &self.params {
+            let known = || MetricSet::ALL.into_iter().filter(|set| *set != MetricSet::Coco);
+            if !known().any(|set| set.name() == name) {
+                let names: Vec<&str> = known().map(MetricSet::name).collect();
+                return Err(Error::usage(
+                    format!(
+                        "there are parameters for `{name}`, which is none of {}",
+                        names.join(", ")
+                    ),
+                    closest(name, names.iter().copied()).map(|close| format!("did you mean `{close}`?")),
+                ));
+            }
             if !self.rule_sets().any(|set| set.name() == name) {
-                let known = || MetricSet::ALL.into_iter().filter(|set| *set != MetricSet::Coco);
-                let hint = if known().any(|set| set.name() == name) {
-                    format!("ask for it, as in `--metrics coco,{name}`, or leave its parameters out")
-                } else {
-                    let names: Vec<&str> = known().map(MetricSet::name).collect();
-                    match closest(name, names.iter().copied()) {
-                        Some(close) => format!("did you mean `{close}`?"),
-                        None => format!("there are parameters for {}", names.join(", ")),
-                    }
-                };
                 return Err(Error::usage(
                     format!("there are parameters for `{name}`, whose metrics are not asked for"),
-                    hint,
+                    format!("ask for them, as in `--metrics coco,{name}`, or leave the parameters out"),
                 ));
             }
             if !params.is_object() {

@@ -18,10 +18,10 @@ use crate::world::occlusion_code;
 
 /// A frame of the evaluation.
 pub(super) struct FrameAt {
-    frame_id: String,
-    recording_id: String,
-    sensor_id: String,
-    timestamp_ns: Option<i64>,
+    pub(super) frame_id: String,
+    pub(super) recording_id: String,
+    pub(super) sensor_id: String,
+    pub(super) timestamp_ns: Option<i64>,
     pub(super) is_image: bool,
 }
 
@@ -369,7 +369,7 @@ fn label_object(frame: u32, class: Option<u32>, label: &SampleLabel, told: Optio
         track: label.track_id.clone(),
         points: points.map(|points| u32::try_from(points).unwrap_or(u32::MAX)),
         velocity: None,
-        told_velocity: numbers(&said["velocity"]).map(|[x, y, z]| [x, y, z]),
+        told_velocity: numbers(&said["velocity"]).or_else(|| numbers(&said["velocity"]).map(|[x, y]| [x, y, 0.0])),
         motion: None,
         attribute: said["attribute"].as_str().map(str::to_owned),
     }
