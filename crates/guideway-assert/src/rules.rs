@@ -362,7 +362,10 @@ fn check_set(prefix: &str, set: &RuleSet) -> Result<(), AssertError> {
     ] {
         within(format!("{prefix}.{key}"), value, 1.0, 1e6, "1 to 1000000")?;
     }
-    for (key, value) in [("frozen.for_s", set.frozen.for_s), ("disagree.for_s", set.disagree.for_s)] {
+    for (key, value) in [
+        ("frozen.for_s", set.frozen.for_s),
+        ("disagree.for_s", set.disagree.for_s),
+    ] {
         within(format!("{prefix}.{key}"), value, 0.5, 600.0, "0.5 to 600")?;
     }
     let [low, high] = set.signal_range.altitude_m;

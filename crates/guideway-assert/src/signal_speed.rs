@@ -63,7 +63,9 @@ impl Trail {
             0.0,
         ];
         // Who drove there has left the plane; who jumped there has not.
-        let drove = self.last.is_none_or(|last| distance(last.place, place) < PLANE_M / 10.0);
+        let drove = self
+            .last
+            .is_none_or(|last| distance(last.place, place) < PLANE_M / 10.0);
         if place[0].hypot(place[1]) > PLANE_M && drove {
             self.clear();
             self.anchor = Some([latitude, longitude]);
@@ -362,9 +364,18 @@ fn frozen(
         };
         let message = || format!("exactly {what} for {held_s:.1} s, while the vehicle goes {moving:.1} m/s");
         // It may have been the true one for a while.
-        let since_ns = stream.last_stamp_ns().unwrap_or(now_ns).saturating_sub((odd * 1e9) as i64);
+        let since_ns = stream
+            .last_stamp_ns()
+            .unwrap_or(now_ns)
+            .saturating_sub((odd * 1e9) as i64);
         let since_ns = since_ns.max(stream.held.since_stamp_ns);
-        stream.hit(Rule::Frozen, (since_ns, now_ns, None), Measured::by(held_s.max(for_s), for_s), ledger, message);
+        stream.hit(
+            Rule::Frozen,
+            (since_ns, now_ns, None),
+            Measured::by(held_s.max(for_s), for_s),
+            ledger,
+            message,
+        );
     }
     true
 }

@@ -43,8 +43,8 @@ const NOT_EGO: [&str; 9] = [
 ];
 /// Speeds of these are not the vehicle's.
 const NOT_SPEED: [&str; 19] = [
-    "engine", "motor", "fan", "wind", "yaw", "angular", "turn", "rot", "rpm", "limit", "set", "target", "cruise", "lead",
-    "relative", "desired", "max", "air", "wiper",
+    "engine", "motor", "fan", "wind", "yaw", "angular", "turn", "rot", "rpm", "limit", "set", "target", "cruise",
+    "lead", "relative", "desired", "max", "air", "wiper",
 ];
 
 /// What a signal tells.

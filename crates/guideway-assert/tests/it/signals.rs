@@ -97,10 +97,16 @@ fn score(seed: u64) -> Score {
                 .collect();
             if of.is_empty() {
                 *score.wrong.entry(violation.rule).or_default() += 1;
-                println!("false: seed {seed} {} {}: {}", violation.rule, violation.object, violation.message);
+                println!(
+                    "false: seed {seed} {} {}: {}",
+                    violation.rule, violation.object, violation.message
+                );
             } else if of.iter().all(|fault| fault.rule != violation.rule) {
                 score.beside += 1;
-                println!("beside: {} {}: {} for {:?}", violation.rule, violation.object, violation.message, of[0]);
+                println!(
+                    "beside: {} {}: {} for {:?}",
+                    violation.rule, violation.object, violation.message, of[0]
+                );
             }
         }
     }
@@ -134,11 +140,17 @@ fn planted_faults_of_signals_are_found_and_little_else() {
     }
     let wrong: u32 = all.wrong.values().sum();
     let rate = f64::from(wrong) / all.hours;
-    println!("all seeds: {wrong} false in {:.1} h = {rate:.2} per hour; {} beside", all.hours, all.beside);
+    println!(
+        "all seeds: {wrong} false in {:.1} h = {rate:.2} per hour; {} beside",
+        all.hours, all.beside
+    );
     for rule in of_signals() {
         let (planted, hit) = all.planted.get(&rule).copied().unwrap_or_default();
         let wrong = all.wrong.get(&rule).copied().unwrap_or_default();
-        println!("{rule:>12}: found {hit} of {planted}; {wrong} false in {:.1} h", all.hours);
+        println!(
+            "{rule:>12}: found {hit} of {planted}; {wrong} false in {:.1} h",
+            all.hours
+        );
         assert!(planted >= 15, "{rule} is hardly planted");
         assert!(f64::from(hit) >= 0.85 * f64::from(planted), "{rule}");
     }
@@ -207,12 +219,19 @@ fn one_fault_is_one_ticket_of_its_rule() {
             &trip.log(seed, &[fault]),
         );
         let tickets = tickets(&found);
-        let told: Vec<_> = tickets.iter().map(|t| (t.rule, t.occurrences[0].object.as_str())).collect();
+        let told: Vec<_> = tickets
+            .iter()
+            .map(|t| (t.rule, t.occurrences[0].object.as_str()))
+            .collect();
         assert_eq!(told.len(), 1, "{fault:?}: {found:#?}");
         assert_eq!(told[0].0, fault.rule, "{fault:?}: {found:#?}");
         assert!(told[0].1.contains(fault.topic), "{fault:?}: {found:#?}");
         let evidence = &tickets.iter().next().unwrap().evidence;
-        assert!(evidence.iter().all(|v| v.strength >= 1.0 && v.message.contains(char::is_numeric) || v.rule == Rule::SignalRange));
+        assert!(
+            evidence
+                .iter()
+                .all(|v| v.strength >= 1.0 && v.message.contains(char::is_numeric) || v.rule == Rule::SignalRange)
+        );
     }
 }
 
@@ -237,7 +256,13 @@ fn any_signal() -> impl Strategy<Value = (u8, u8, i64, i64, [Option<f64>; 8])> {
         Just(Some(0.0)),
     ];
     let stamp = prop_oneof![-50_000_000_i64..400_000_000, Just(i64::MAX), Just(i64::MIN)];
-    (0..4_u8, 0..7_u8, stamp, -1_000_i64..300_000_000, prop::array::uniform8(number))
+    (
+        0..4_u8,
+        0..7_u8,
+        stamp,
+        -1_000_i64..300_000_000,
+        prop::array::uniform8(number),
+    )
 }
 
 proptest! {

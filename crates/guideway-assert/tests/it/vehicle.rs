@@ -136,7 +136,11 @@ pub(crate) fn trip(seed: u64, seconds: f64) -> Trip {
             if wish == 0.0 && speed == 0.0 && rng.random_bool(0.08) {
                 wish = 12.0;
             }
-            turn_wish = if rng.random_bool(0.12) { normal(&mut rng, 0.0, 0.25) } else { 0.0 };
+            turn_wish = if rng.random_bool(0.12) {
+                normal(&mut rng, 0.0, 0.25)
+            } else {
+                0.0
+            };
         }
         let goal = ((wish - speed) * 0.6).clamp(-3.5, 2.0);
         acceleration += (goal - acceleration).clamp(-0.08, 0.08);
@@ -402,7 +406,14 @@ pub(crate) fn plant(rng: &mut Rng, trip: &Trip, rule: Rule, from_s: f64) -> Opti
         (!there.is_empty()).then(|| there[rng.random_range(0..there.len())])
     };
     let place = pick(rng, &places)?;
-    let steady = [place, "/camera/front", "/lidar/top", "/imu/data", "/can/speed", "/gnss/fix"];
+    let steady = [
+        place,
+        "/camera/front",
+        "/lidar/top",
+        "/imu/data",
+        "/can/speed",
+        "/gnss/fix",
+    ];
     let fault = |topic: &'static str, what: What, lasts_s: f64| Fault {
         rule,
         topic,
@@ -413,8 +424,16 @@ pub(crate) fn plant(rng: &mut Rng, trip: &Trip, rule: Rule, from_s: f64) -> Opti
     let sign = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
     Some(match rule {
         Rule::Clock => match rng.random_range(0..3) {
-            0 => fault(pick(rng, &steady)?, What::Shift(-rng.random_range(1.2..6.0)), rng.random_range(1.5..6.0)),
-            1 => fault(pick(rng, &steady)?, What::Shift(rng.random_range(0.8..90.0)), rng.random_range(1.5..6.0)),
+            0 => fault(
+                pick(rng, &steady)?,
+                What::Shift(-rng.random_range(1.2..6.0)),
+                rng.random_range(1.5..6.0),
+            ),
+            1 => fault(
+                pick(rng, &steady)?,
+                What::Shift(rng.random_range(0.8..90.0)),
+                rng.random_range(1.5..6.0),
+            ),
             _ => fault(pick(rng, &steady[..5])?, What::Stands, rng.random_range(1.0..4.0)),
         },
         Rule::Gap => {
@@ -449,17 +468,37 @@ pub(crate) fn plant(rng: &mut Rng, trip: &Trip, rule: Rule, from_s: f64) -> Opti
             _ => fault(place, What::Length(rng.random_range(1.1..3.0)), 0.4),
         },
         Rule::SignalJump => match rng.random_range(0..4) {
-            0 => fault(place, What::Away(sign * rng.random_range(6.0..300.0)), rng.random_range(0.2..6.0)),
-            1 => fault("/gnss/fix", What::Away(sign * rng.random_range(40.0..900.0)), rng.random_range(3.0..6.0)),
-            2 => fault("/can/speed", What::Faster(sign * rng.random_range(14.0..20.0)), rng.random_range(0.1..1.0)),
-            _ => fault(place, What::Turned(sign * rng.random_range(0.9..3.0)), rng.random_range(0.2..4.0)),
+            0 => fault(
+                place,
+                What::Away(sign * rng.random_range(6.0..300.0)),
+                rng.random_range(0.2..6.0),
+            ),
+            1 => fault(
+                "/gnss/fix",
+                What::Away(sign * rng.random_range(40.0..900.0)),
+                rng.random_range(3.0..6.0),
+            ),
+            2 => fault(
+                "/can/speed",
+                What::Faster(sign * rng.random_range(14.0..20.0)),
+                rng.random_range(0.1..1.0),
+            ),
+            _ => fault(
+                place,
+                What::Turned(sign * rng.random_range(0.9..3.0)),
+                rng.random_range(0.2..4.0),
+            ),
         },
         Rule::Disagree => {
             let [slow, _] = trip.speeds(from_s, from_s + 14.0);
             if slow < 10.0 {
                 return None;
             }
-            let factor = if sign > 0.0 { rng.random_range(1.6..2.0) } else { rng.random_range(0.2..0.45) };
+            let factor = if sign > 0.0 {
+                rng.random_range(1.6..2.0)
+            } else {
+                rng.random_range(0.2..0.45)
+            };
             fault(pick(rng, &["/can/speed", "/odometry"])?, What::Scaled(factor), 14.0)
         }
         _ => return None,
