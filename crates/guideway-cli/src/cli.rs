@@ -127,7 +127,7 @@ pub(crate) enum Command {
     /// Look at the mistakes of an evaluation over time
     #[command(subcommand)]
     Event(event::EventCommand),
-    /// Check predictions and labels by what needs no truth
+    /// Check predictions, labels and signals by what needs no truth
     #[command(subcommand)]
     Assert(assertions::AssertCommand),
     /// Work through what assertions found wrong
