@@ -11,7 +11,7 @@
 mod bvh;
 mod cast;
 mod cpu;
-mod lanes;
+pub(crate) mod lanes;
 mod lens;
 mod lights;
 mod maths;
