@@ -11,6 +11,7 @@
 mod bvh;
 mod cast;
 mod cpu;
+mod eight;
 pub(crate) mod lanes;
 mod lens;
 mod lights;
