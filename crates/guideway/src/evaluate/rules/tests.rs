@@ -99,6 +99,8 @@ fn plant(
     let model = ModelRecord {
         model_id: format!("{name}-id"),
         name: name.to_owned(),
+        // As one that was trained here.
+        path: format!("models/{name}-id/model"),
         digest: "0".repeat(64),
         classes: dataset.classes().to_vec(),
         config: json!({}),
