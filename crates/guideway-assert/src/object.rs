@@ -30,9 +30,9 @@ pub enum Feature {
     Points,
     /// Highest speed over ground, m/s.
     Speed,
-    /// Highest change of velocity over ground, along or across, m/s².
+    /// Highest change of velocity over ground, along or across, that lasts for two seconds, m/s².
     Acceleration,
-    /// Highest rate of turn of its course while it moves, degrees/s, of what faces where it goes.
+    /// Highest rate of turn of its course that lasts for two seconds, degrees/s, of what faces where it goes, while it moves.
     TurnRate,
     /// Largest way from where it was going, by what the rule `teleport` allows.
     Jump,

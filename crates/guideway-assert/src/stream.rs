@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use guideway_core::BBox;
 
 use crate::input::{Frame, View};
-use crate::motion::{Motion, Past, seconds};
+use crate::motion::{Change, Motion, Past, seconds};
 use crate::object::Tally;
 use crate::outcome::Outcome;
 use crate::params::RuleSet;
@@ -67,8 +67,10 @@ pub(crate) struct Track {
     pub(crate) past: Past,
     /// How it moved a while ago, for what changes.
     pub(crate) moved: Option<(i64, Motion)>,
-    /// Acceleration, m/s², and rate of turn, degrees/s, as measured last: they hold until they are measured again.
-    pub(crate) changed: Option<(f64, Option<f64>)>,
+    /// How its motion changed, as measured last…
+    pub(crate) changed: Option<Change>,
+    /// …and the lesser of the last two: single outliers do not count. It holds until it is measured again.
+    pub(crate) lasting: Option<Change>,
     pub(crate) tally: Tally,
     pub(crate) pending: BTreeMap<Rule, Pending>,
     pub(crate) gaps: VecDeque<Gap>,
@@ -177,6 +179,7 @@ impl Stream {
                     past: Past::default(),
                     moved: None,
                     changed: None,
+                    lasting: None,
                     tally: Tally::default(),
                     pending: BTreeMap::new(),
                     gaps: VecDeque::new(),

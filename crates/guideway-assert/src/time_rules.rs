@@ -6,7 +6,7 @@ use guideway_core::BBox;
 
 use crate::frame_rules::{UNSETTLED, settled};
 use crate::input::View;
-use crate::motion::{Motion, Sight, box_state, seconds};
+use crate::motion::{Change, Motion, Sight, box_state, seconds};
 use crate::object::Feature;
 use crate::place::{Place, turn};
 use crate::report::{Desk, Measured};
@@ -439,7 +439,7 @@ impl Desk<'_> {
     fn change(&mut self, seen: &Seen, track: &mut Track, motion: Option<Motion>) {
         let now = self.frame.stamp_ns;
         let Some(motion) = motion else {
-            (track.moved, track.changed) = (None, None);
+            (track.moved, track.changed, track.lasting) = (None, None, None);
             return;
         };
         let window_s = self.set.speed.window_s;
@@ -451,21 +451,27 @@ impl Desk<'_> {
         track.moved = Some((now, motion));
         // After a hole nothing is known of what happened in it.
         if dt > 2.0 * window_s {
-            track.changed = None;
+            (track.changed, track.lasting) = (None, None);
             return;
         }
         let acceleration = (motion.velocity - before.velocity).truncate().length() / dt;
-        track.tally.worst(Feature::Acceleration, acceleration);
         let fast = |motion: Motion| motion.clear && motion.velocity.truncate().length() >= self.set.heading.min_mps;
         let moves = fast(motion) && fast(before);
         // By where it goes: where it faces is often taken the wrong way round.
         let course = |motion: Motion| motion.velocity.y.atan2(motion.velocity.x);
-        let turned = (moves && seen.sight.kind.limits.heading)
+        let turn_rate = (moves && seen.sight.kind.limits.heading)
             .then(|| turn(course(before), course(motion)).abs().to_degrees() / dt);
-        if let Some(turned) = turned {
-            track.tally.worst(Feature::TurnRate, turned);
+        let change = Change {
+            acceleration,
+            turn_rate,
+        };
+        track.lasting = track.changed.replace(change).map(|last| last.lesser(change));
+        if let Some(lasting) = track.lasting {
+            track.tally.worst(Feature::Acceleration, lasting.acceleration);
+            if let Some(turn_rate) = lasting.turn_rate {
+                track.tally.worst(Feature::TurnRate, turn_rate);
+            }
         }
-        track.changed = Some((acceleration, turned));
     }
 
     fn prior(&mut self, seen: &Seen, track: &mut Track) {
@@ -493,9 +499,9 @@ impl Desk<'_> {
         if let Some(motion) = track.past.motion(self.set.speed.window_s) {
             features.push((Feature::Speed, motion.velocity.truncate().length()));
         }
-        if let Some((acceleration, turned)) = track.changed {
-            features.push((Feature::Acceleration, acceleration));
-            features.extend(turned.map(|turned| (Feature::TurnRate, turned)));
+        if let Some(lasting) = track.lasting {
+            features.push((Feature::Acceleration, lasting.acceleration));
+            features.extend(lasting.turn_rate.map(|turn_rate| (Feature::TurnRate, turn_rate)));
         }
         if let (Some(bbox), false, View::Image { .. }) = (seen.bbox(), seen.sight.cut, self.view)
             && bbox.height().max(bbox.width()) >= self.set.all.plain_px
