@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::errors::{check, compare};
 use crate::support::Bench;
-use crate::{event, world};
+use crate::{event, track, world};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -239,9 +239,10 @@ fn what_cannot_be_is_one_ticket_until_it_is_mended() {
     assert!(open.code == 1 && open.stderr.contains("is open"), "{}", open.text());
 
     // Predictions have tickets of their own, and assertions say how many each has.
-    let on = ["assert", "run", "--model", "weak", "--on", "drives"];
+    track::found(&bench, ("theirs", "drives"), "camera", "x_min IS NOT NULL");
+    let on = ["assert", "run", "--model", "theirs", "--on", "drives"];
     let predicted = bench.ws_json(&on);
-    assert_eq!(predicted["source"], "weak");
+    assert_eq!(predicted["source"], "theirs");
     let why = |report: &Value| {
         let rules = report["rules"].as_array().unwrap();
         let prior = rules.iter().find(|row| row["rule"] == "prior").unwrap();
@@ -272,6 +273,11 @@ fn what_cannot_be_is_one_ticket_until_it_is_mended() {
         "{}",
         bad.text()
     );
+    // With a tracker's identities what was lost and found again is one object.
+    let tracks = bench.ws_json(&["track", "theirs", "--on", "drives"]);
+    let followed = bench.ws_json(&[&on[..], &["--tracks", tracks["run_id"].as_str().unwrap()]].concat());
+    assert_ne!(followed["run_id"], predicted["run_id"]);
+    assert_eq!(followed["observations"], predicted["observations"]);
     assert!(bench.ws(&["assert", "ls"]).stdout.contains("size"));
     assert!(
         bench

@@ -261,7 +261,8 @@ fn planted_cuboids_have_the_numbers_that_they_must() {
     }
     let tables = report.rule_tables();
     let titles: Vec<&str> = tables.iter().map(|table| table.title.as_str()).collect();
-    assert_eq!(titles, ["KITTI", "nuScenes", "Argoverse 2"]);
+    assert_eq!(titles.len(), MetricSet::ALL.len() - 1, "{titles:?}");
+    assert_eq!(titles[..3], ["KITTI", "nuScenes", "Argoverse 2"]);
     assert_eq!(tables[0].keys, ["class", "level"]);
     assert_eq!(
         tables[0].metrics,
