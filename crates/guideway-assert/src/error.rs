@@ -2,6 +2,8 @@
 
 use guideway_core::Hint;
 
+use crate::ticket::State;
+
 /// Rules that cannot be used, or a ticket that is not there. Bad observations are no errors: they are counted as warnings.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -50,9 +52,17 @@ pub enum AssertError {
         /// The id.
         id: String,
     },
-    /// A ticket that is closed already.
-    #[error("ticket {id} is closed already")]
+    /// A ticket that is closed or dismissed already.
+    #[error("ticket {id} is {state} already")]
     AlreadyClosed {
+        /// The id.
+        id: String,
+        /// What it is.
+        state: State,
+    },
+    /// A ticket that cannot be opened again, for it is open.
+    #[error("ticket {id} is open")]
+    StillOpen {
         /// The id.
         id: String,
     },
@@ -73,7 +83,12 @@ impl Hint for AssertError {
                 suggestion: Some(name), ..
             } => Some(format!("did you mean {name:?}?")),
             Self::UnknownGroup { name, .. } => Some(format!("add a table [classes.{name}]")),
-            Self::UnknownTicket { .. } => Some("list the tickets to see their ids".to_owned()),
+            Self::UnknownTicket { .. } => Some("`guideway ticket ls --state all` lists them".to_owned()),
+            Self::AlreadyClosed {
+                state: State::Dismissed,
+                ..
+            } => Some("`guideway ticket reopen` opens it again".to_owned()),
+            Self::StillOpen { .. } => Some("only closed and dismissed tickets can be opened again".to_owned()),
             Self::AlreadyClosed { .. } => Some("it opens again by itself when the problem is seen again".to_owned()),
         }
     }

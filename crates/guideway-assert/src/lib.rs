@@ -1,4 +1,4 @@
-//! Metrics without labels: what can be known to be wrong about boxes, cuboids and tracks without anybody having looked.
+//! Metrics without labels: what can be known to be wrong about boxes, cuboids, tracks and signals without anybody having looked.
 //!
 //! No bicycle is 50 m long, nothing drives through walls, and what is in plain view does not come and go. Such assertions hold for what a detector says and for
 //! what people labelled; where they do not, something is wrong. The idea follows Kang, Raghavan, Bailis and Zaharia, "Model Assertions for Monitoring and Improving ML
@@ -10,6 +10,7 @@
 //! | [`input`] | frames and what was found or labelled in them: everything but the class is optional |
 //! | [`rules`], [`params`], [`rule`] | the assertions, their parameters and limits by class: a TOML file over the shipped one |
 //! | [`checker`] | frames in, [`Violation`]s and [`Object`]s out, in one pass and in bounded memory |
+//! | [`signals`] | samples of signals and stamps of frames in, [`Violation`]s out, in one pass and in bounded memory |
 //! | [`outcome`] | what was checked, what could not be and why, what was wrong with the input |
 //! | [`ticket`] | one ticket for each cause: opened, closed, opened again; doing it twice changes nothing |
 //! | [`object`], [`priors`] | what was measured of each object, and what is usual for its class |
@@ -32,7 +33,23 @@
 //! | `lidar` | cuboid, lidar points | close, in plain view, and nothing was hit |
 //! | `duplicate` | box or cuboid | two objects at one place, whatever their classes |
 //! | `appearance` | as `flicker` | begins large and near, away from the borders and with nothing to come from behind of |
-//! | `prior` | learned priors | size, shape or speed unlike the class |
+//! | `prior` | learned priors | size, shape, speed, acceleration or rate of turn unlike the class |
+//!
+//! Of signals, which are poses, odometry, inertial measurements, fixes, transforms and single values, and of the stamps of frames:
+//!
+//! | rule | needs | says |
+//! |---|---|---|
+//! | `clock` | – | stamps go back, stand still, or jump ahead of the log's clock |
+//! | `gap` | a steady rate | silent for several periods and a while, or from some time on to the end; how many samples are missing |
+//! | `frozen` | another source of speed, unless it is an IMU | repeats exactly while the vehicle does something else; an IMU must have noise |
+//! | `signal_range` | a fix, for GNSS | no number, no quaternion, no place on Earth, or nothing that a vehicle on a road does |
+//! | `signal_jump` | a place of the vehicle, or its speed | further from one sample to the next than any vehicle gets |
+//! | `disagree` | two sources of speed | poses, velocities, wheels and fixes contradict each other for a while; of three and more the odd one out is meant |
+//!
+//! A rate is steady when four of five intervals are near their median; topics that come when something happens have none. A place is the vehicle's in poses and odometry (unless
+//! the topic speaks of goals or plans), in transforms from the world to `base_link` and the like, and in fixes. A value is the vehicle's speed when its name says so; where no unit is in the
+//! name, it is the one of m/s, km/h and mph that fits the other sources best. Ends of recordings, silences of all topics at once, receivers that hold their fix while
+//! standing, and steady speeds on a motorway are no faults.
 //!
 //! An object is in plain view when it is near and large enough, away from the border of the image, and not covered by what else was found; walls and trees that nobody
 //! told of can still hide it, which is why a detector must flicker several times before it is said to. Boxes without identity are linked by overlap for the rules over time;
@@ -70,6 +87,8 @@
 //! assert!(checker.outcome().not_checked.values().all(|not| not.count > 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Signals have a checker of their own, [`SignalChecker`], whose violations go into the same tickets.
 //!
 //! # From labels to suspects
 //!
@@ -119,6 +138,9 @@ mod report;
 pub mod rule;
 pub mod rules;
 mod seen;
+mod signal_speed;
+mod signal_stream;
+pub mod signals;
 mod stream;
 pub mod ticket;
 mod time_rules;
@@ -135,5 +157,7 @@ pub use priors::{Priors, Sample};
 pub use rank::{Cause, Reason, Suspect, rank};
 pub use rule::{Rule, Scope, Severity, Subject};
 pub use rules::{ClassLimits, Rules};
+pub use signals::{Signal, SignalChecker, SignalKind};
 pub use ticket::{Closing, Merged, Occurrence, Run, State, Ticket, Tickets};
+pub use time_rules::NO_PRIORS;
 pub use violation::Violation;

@@ -69,6 +69,24 @@ pub(crate) struct Motion {
     pub(crate) clear: bool,
 }
 
+/// How its motion over ground changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Change {
+    /// m/s².
+    pub(crate) acceleration: f64,
+    /// Of its course, degrees/s; `None` where it hardly moves.
+    pub(crate) turn_rate: Option<f64>,
+}
+
+impl Change {
+    pub(crate) fn lesser(self, other: Self) -> Self {
+        Self {
+            acceleration: self.acceleration.min(other.acceleration),
+            turn_rate: self.turn_rate.zip(other.turn_rate).map(|(a, b)| a.min(b)),
+        }
+    }
+}
+
 /// Where a box in the image should be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct BoxAhead {

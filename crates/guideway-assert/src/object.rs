@@ -30,6 +30,10 @@ pub enum Feature {
     Points,
     /// Highest speed over ground, m/s.
     Speed,
+    /// Highest change of velocity over ground, along or across, that lasts for two seconds, m/s².
+    Acceleration,
+    /// Highest rate of turn of its course that lasts for two seconds, degrees/s, of what faces where it goes, while it moves.
+    TurnRate,
     /// Largest way from where it was going, by what the rule `teleport` allows.
     Jump,
     /// Largest factor between a side of the cuboid, or the size of the box, and what it was to be.
@@ -44,7 +48,7 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Length,
         Self::Width,
         Self::Height,
@@ -53,6 +57,8 @@ impl Feature {
         Self::AboveGround,
         Self::Points,
         Self::Speed,
+        Self::Acceleration,
+        Self::TurnRate,
         Self::Jump,
         Self::SizeChange,
         Self::HeadingOffset,
@@ -71,6 +77,8 @@ impl Feature {
             Self::AboveGround => "above_ground",
             Self::Points => "points",
             Self::Speed => "speed",
+            Self::Acceleration => "acceleration",
+            Self::TurnRate => "turn_rate",
             Self::Jump => "jump",
             Self::SizeChange => "size_change",
             Self::HeadingOffset => "heading_offset",

@@ -11,14 +11,15 @@ use crate::rule::Rule;
 /// How often a rule could not be checked, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct NotChecked {
-    /// Observations.
+    /// Observations, or samples of signals.
     pub count: u64,
     /// The same by reason.
     pub reasons: BTreeMap<&'static str, u64>,
 }
 
 /// The account of a check. Every observation is in [`Self::observations`], and for every enabled rule in exactly one of [`Self::checked`] and
-/// [`Self::not_checked`], unless it was below the lowest score, left alone, or left out with a warning.
+/// [`Self::not_checked`], unless it was below the lowest score, left alone, or left out with a warning. The same holds for the samples of signals, in
+/// [`Self::samples`], and the rules about signals; of a frame there is only a stamp, which the rules `clock` and `gap` alone look at.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Outcome {
     /// Recordings.
@@ -27,15 +28,17 @@ pub struct Outcome {
     pub frames: u64,
     /// Observations in them.
     pub observations: u64,
-    /// Of these, those below the lowest score.
+    /// Samples of signals, stamps of frames included.
+    pub samples: u64,
+    /// Observations below the lowest score.
     pub below_score: u64,
-    /// Of these, those of classes that are to be left alone.
+    /// Observations of classes that are to be left alone.
     pub ignored: u64,
     /// From the first to the last frame, over all recordings, s.
     pub seconds: f64,
-    /// Observations of which a rule was checked.
+    /// Observations or samples of which a rule was checked.
     pub checked: BTreeMap<Rule, u64>,
-    /// Observations of which it could not be.
+    /// Observations or samples of which it could not be.
     pub not_checked: BTreeMap<Rule, NotChecked>,
     /// Violations.
     pub violations: BTreeMap<Rule, u64>,

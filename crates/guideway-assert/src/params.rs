@@ -82,7 +82,7 @@ macro_rules! rule_params {
                 scope: Scope,
                 /// Who gets its tickets; empty for nobody in particular.
                 owner: String,
-                /// Frames of one object in which it must be violated, within `memory_s`, before anything is said.
+                /// Frames of one object in which it must be violated, within `memory_s`, before anything is said; for signals, violations that follow each other.
                 min_frames: u32,
                 /// What a violation adds to the suspicion of a label.
                 weight: f64,
@@ -118,6 +118,21 @@ macro_rules! rule_params {
             }
         }
     };
+}
+
+impl RuleSet {
+    /// The first rule about signals that is not the same in another set.
+    pub(crate) fn other_signal_rule(&self, other: &Self) -> Option<Rule> {
+        let same = [
+            (Rule::Clock, self.clock == other.clock),
+            (Rule::Gap, self.gap == other.gap),
+            (Rule::Frozen, self.frozen == other.frozen),
+            (Rule::SignalRange, self.signal_range == other.signal_range),
+            (Rule::SignalJump, self.signal_jump == other.signal_jump),
+            (Rule::Disagree, self.disagree == other.disagree),
+        ];
+        same.iter().find(|(_, same)| !same).map(|(rule, _)| *rule)
+    }
 }
 
 params! {
@@ -258,5 +273,67 @@ rule_params! {
     Prior PriorRule in prior {
         /// How surprising a measurement must be, nats: how much less likely than the most usual value, as a logarithm.
         min_surprise: f64,
+    }
+    /// Stamps of signals and frames.
+    Clock ClockRule in clock {
+        /// Stamps may go back by so much, s.
+        back_s: f64,
+        /// So many samples in a row with one stamp are a clock that stands still.
+        repeats: u32,
+        /// A stamp that is ahead of the log's clock by so much more than those of the last seconds is a jump, s.
+        ahead_s: f64,
+    }
+    /// Silence of what has a steady rate.
+    Gap GapRule in gap {
+        /// Silent for so many of its periods…
+        periods: f64,
+        /// …and for so long, s.
+        min_s: f64,
+        /// Silent for so long before the others end, s.
+        end_s: f64,
+    }
+    /// Values that repeat exactly.
+    Frozen FrozenRule in frozen {
+        /// For so long, s.
+        for_s: f64,
+    }
+    /// Values that no vehicle on a road has.
+    SignalRange SignalRangeRule in signal_range {
+        /// Greatest speed, m/s.
+        max_mps: f64,
+        /// Greatest acceleration along an axis, m/s²: the jolts that an IMU feels.
+        max_mps2: f64,
+        /// Greatest rate of turn about an axis, rad/s.
+        max_radps: f64,
+        /// Heights above the ellipsoid at which there are roads, m.
+        altitude_m: [f64; 2],
+        /// A quaternion may differ from unit length by so much.
+        unit: f64,
+    }
+    /// Changes from one sample to the next.
+    SignalJump SignalJumpRule in signal_jump {
+        /// A pose may be so far from where it was going, m…
+        margin_m: f64,
+        /// …a GNSS fix so far, m…
+        gnss_m: f64,
+        /// …and a speed so far from the one before, m/s.
+        margin_mps: f64,
+        /// What braking and accelerating may add, m/s².
+        max_mps2: f64,
+        /// An orientation may turn by so much between two samples, degrees…
+        margin_deg: f64,
+        /// …and what is added for each second in between, degrees/s.
+        per_s_deg: f64,
+    }
+    /// Speeds of several sources, as means over two seconds.
+    Disagree DisagreeRule in disagree {
+        /// They may differ by so much, m/s…
+        margin_mps: f64,
+        /// …by this part of the greater one…
+        share: f64,
+        /// …and where one is of GNSS fixes by so much more, m/s…
+        gnss_mps: f64,
+        /// …or for less long than this, s.
+        for_s: f64,
     }
 }

@@ -114,6 +114,16 @@ fn scale(feature: Feature) -> Scale {
             least: 0.5,
             both_sides: false,
         },
+        Feature::Acceleration => Scale {
+            of: |v| v.max(0.0),
+            least: 0.5,
+            both_sides: false,
+        },
+        Feature::TurnRate => Scale {
+            of: |v| v.max(0.0),
+            least: 4.0,
+            both_sides: false,
+        },
         Feature::Jump | Feature::HeadingStep => Scale {
             of: |v| v.max(0.0),
             least: 0.03,

@@ -25,7 +25,7 @@ pub(crate) struct Desk<'a> {
 pub(crate) struct Measured {
     pub(crate) value: f64,
     pub(crate) limit: f64,
-    strength: f64,
+    pub(crate) strength: f64,
 }
 
 impl Measured {

@@ -36,11 +36,23 @@ pub enum Rule {
     Appearance,
     /// Sizes and motion are those that were learned for the class.
     Prior,
+    /// The stamps of a signal ascend, with the clock of the log.
+    Clock,
+    /// A signal or sensor with a steady rate is not silent.
+    Gap,
+    /// A signal changes while the vehicle moves.
+    Frozen,
+    /// The values of a signal are possible for a vehicle on a road.
+    SignalRange,
+    /// A signal goes on from where it was.
+    SignalJump,
+    /// Signals agree about how fast the vehicle is.
+    Disagree,
 }
 
 impl Rule {
-    /// Every rule.
-    pub const ALL: [Self; 14] = [
+    /// Every rule: first those about objects, then those about signals.
+    pub const ALL: [Self; 20] = [
         Self::Size,
         Self::Aspect,
         Self::Speed,
@@ -55,7 +67,21 @@ impl Rule {
         Self::Duplicate,
         Self::Appearance,
         Self::Prior,
+        Self::Clock,
+        Self::Gap,
+        Self::Frozen,
+        Self::SignalRange,
+        Self::SignalJump,
+        Self::Disagree,
     ];
+
+    /// Is it about the samples of signals and the stamps of frames? The others are about objects.
+    pub fn is_of_signals(self) -> bool {
+        matches!(
+            self,
+            Self::Clock | Self::Gap | Self::Frozen | Self::SignalRange | Self::SignalJump | Self::Disagree
+        )
+    }
 
     /// Its name in TOML and tables: `size`, `size_jump`, ….
     pub fn name(self) -> &'static str {
@@ -74,6 +100,12 @@ impl Rule {
             Self::Duplicate => "duplicate",
             Self::Appearance => "appearance",
             Self::Prior => "prior",
+            Self::Clock => "clock",
+            Self::Gap => "gap",
+            Self::Frozen => "frozen",
+            Self::SignalRange => "signal_range",
+            Self::SignalJump => "signal_jump",
+            Self::Disagree => "disagree",
         }
     }
 }
@@ -120,7 +152,7 @@ impl fmt::Display for Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// One object of one recording: what went wrong there and then. The key is rule, recording and object.
+    /// One object, or one signal, of one recording: what went wrong there and then. The key is rule, recording and object.
     Object,
     /// One class in one recording. The key is rule, recording and class.
     Recording,

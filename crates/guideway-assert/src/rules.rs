@@ -222,6 +222,13 @@ impl Rules {
     }
 
     fn check(&self) -> Result<(), AssertError> {
+        if let Some(rule) = self.labels.other_signal_rule(&self.detections) {
+            return Err(AssertError::Parameter {
+                key: format!("labels.{rule}"),
+                value: "not what it is in `rules`".to_owned(),
+                allowed: "nothing: signals are checked by `rules` alone",
+            });
+        }
         for (prefix, set) in [("rules", &self.detections), ("labels", &self.labels)] {
             check_set(prefix, set)?;
             for name in set.duplicate.may_overlap.iter().flatten() {
@@ -277,6 +284,8 @@ fn check_set(prefix: &str, set: &RuleSet) -> Result<(), AssertError> {
         ("flicker.min_share", set.flicker.min_share),
         ("duplicate.iou", set.duplicate.iou),
         ("duplicate.iou_bev", set.duplicate.iou_bev),
+        ("disagree.share", set.disagree.share),
+        ("signal_range.unit", set.signal_range.unit),
     ];
     for (key, value) in shares {
         within(format!("{prefix}.{key}"), value, 0.0, 1.0, "0 to 1")?;
@@ -327,6 +336,22 @@ fn check_set(prefix: &str, set: &RuleSet) -> Result<(), AssertError> {
         ("appearance.clearance", set.appearance.clearance),
         ("appearance.border_widths", set.appearance.border_widths),
         ("prior.min_surprise", set.prior.min_surprise),
+        ("clock.back_s", set.clock.back_s),
+        ("clock.ahead_s", set.clock.ahead_s),
+        ("gap.periods", set.gap.periods),
+        ("gap.min_s", set.gap.min_s),
+        ("gap.end_s", set.gap.end_s),
+        ("signal_range.max_mps", set.signal_range.max_mps),
+        ("signal_range.max_mps2", set.signal_range.max_mps2),
+        ("signal_range.max_radps", set.signal_range.max_radps),
+        ("signal_jump.margin_m", set.signal_jump.margin_m),
+        ("signal_jump.gnss_m", set.signal_jump.gnss_m),
+        ("signal_jump.margin_mps", set.signal_jump.margin_mps),
+        ("signal_jump.max_mps2", set.signal_jump.max_mps2),
+        ("signal_jump.margin_deg", set.signal_jump.margin_deg),
+        ("signal_jump.per_s_deg", set.signal_jump.per_s_deg),
+        ("disagree.margin_mps", set.disagree.margin_mps),
+        ("disagree.gnss_mps", set.disagree.gnss_mps),
     ];
     for (key, value) in amounts {
         within(format!("{prefix}.{key}"), value, 0.0, 1e6, "0 to 1000000")?;
@@ -338,6 +363,21 @@ fn check_set(prefix: &str, set: &RuleSet) -> Result<(), AssertError> {
         within(format!("{prefix}.{key}"), value, 1.0, 1e6, "1 to 1000000")?;
     }
     for (key, value) in [
+        ("frozen.for_s", set.frozen.for_s),
+        ("disagree.for_s", set.disagree.for_s),
+    ] {
+        within(format!("{prefix}.{key}"), value, 0.5, 600.0, "0.5 to 600")?;
+    }
+    let [low, high] = set.signal_range.altitude_m;
+    if !(low <= high && low.is_finite() && high.is_finite()) {
+        return Err(AssertError::Parameter {
+            key: format!("{prefix}.signal_range.altitude_m"),
+            value: format!("[{low}, {high}]"),
+            allowed: "[least, most]",
+        });
+    }
+    for (key, value) in [
+        ("clock.repeats", set.clock.repeats),
         ("flicker.min_gaps", set.flicker.min_gaps),
         ("class_flip.min_flips", set.class_flip.min_flips),
         ("all.max_objects", set.all.max_objects),
@@ -479,6 +519,9 @@ mod tests {
             "[labels.size_jump]\nratio = 0.5",
             "[rules.all]\nmin_score = nan",
             "[classes.car]\nlength_m = [7.0, 2.0]",
+            "[labels.gap]\nperiods = 9.0",
+            "[rules.signal_range]\naltitude_m = [7.0, 2.0]",
+            "[rules.frozen]\nfor_s = 0.0",
             "[classes.lkw]\nnames = [\"Truck\"]",
             "[rules.duplicate]\nmay_overlap = [[\"bycicle\", \"cyclist\"]]",
         ] {

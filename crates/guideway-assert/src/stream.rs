@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use guideway_core::BBox;
 
 use crate::input::{Frame, View};
-use crate::motion::{Past, seconds};
+use crate::motion::{Change, Motion, Past, seconds};
 use crate::object::Tally;
 use crate::outcome::Outcome;
 use crate::params::RuleSet;
@@ -65,6 +65,12 @@ pub(crate) struct Track {
     /// Has it an identity of its own, or was it put together by overlaps?
     pub(crate) linked: bool,
     pub(crate) past: Past,
+    /// How it moved a while ago, for what changes.
+    pub(crate) moved: Option<(i64, Motion)>,
+    /// How its motion changed, as measured last…
+    pub(crate) changed: Option<Change>,
+    /// …and the lesser of the last two: single outliers do not count. It holds until it is measured again.
+    pub(crate) lasting: Option<Change>,
     pub(crate) tally: Tally,
     pub(crate) pending: BTreeMap<Rule, Pending>,
     pub(crate) gaps: VecDeque<Gap>,
@@ -171,6 +177,9 @@ impl Stream {
                 Track {
                     linked: one.key.starts_with("link:"),
                     past: Past::default(),
+                    moved: None,
+                    changed: None,
+                    lasting: None,
                     tally: Tally::default(),
                     pending: BTreeMap::new(),
                     gaps: VecDeque::new(),

@@ -4,7 +4,7 @@
 //!
 //! | scope | a ticket is about | shipped for |
 //! |---|---|---|
-//! | `object` | one object of one recording | what went wrong there and then: jumps, flicker, class flips, walls, ground, lidar, duplicates, appearances; and everything about labels, which are mended one by one |
+//! | `object` | one object, or one signal, of one recording | what went wrong there and then: jumps, flicker, class flips, walls, ground, lidar, duplicates, appearances; everything about labels, which are mended one by one; and everything about signals |
 //! | `recording` | one class in one recording | nothing |
 //! | `class` | one class, in whatever recording | what a detector believes of a class wherever it sees it: sizes, shapes, speeds, what priors say |
 //!
@@ -13,7 +13,7 @@
 //!
 //! **Doing it twice changes nothing.** Frames that a ticket already has are not counted again. **A closed ticket opens again** when it is seen in a frame that it did
 //! not have, or by a run that it did not know: the same frames, found wrong again by a later run, say that it was not mended. The run that it was closed after cannot
-//! open it with what it said before.
+//! open it with what it said before. **A dismissed ticket stays dismissed**: it is no bug, new evidence is counted, and only a person opens it again.
 //!
 //! A ticket keeps the stamps of all its frames (eight bytes each: exact counts need them) and the strongest [`MAX_EVIDENCE`] violations.
 
@@ -48,8 +48,10 @@ pub enum State {
     Open,
     /// Said to be mended.
     Closed,
-    /// Said to be mended, and found again.
+    /// Said to be mended or no bug, and found again or opened again by hand.
     Reopened,
+    /// Said to be no bug.
+    Dismissed,
 }
 
 impl State {
@@ -59,6 +61,7 @@ impl State {
             Self::Open => "open",
             Self::Closed => "closed",
             Self::Reopened => "reopened",
+            Self::Dismissed => "dismissed",
         }
     }
 }
@@ -69,7 +72,7 @@ impl std::fmt::Display for State {
     }
 }
 
-/// How a ticket was closed, last.
+/// How a ticket was closed or dismissed, last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// By whom.
@@ -141,11 +144,11 @@ pub struct Ticket {
     pub severity_set: bool,
     /// Who has it; empty for nobody.
     pub owner: String,
-    /// Open, closed, reopened.
+    /// Open, closed, reopened, dismissed.
     pub state: State,
-    /// How it was closed, last.
+    /// How it was closed or dismissed, last.
     pub closing: Option<Closing>,
-    /// How often it was found again after it was closed.
+    /// How often it was found again after it was closed. Opening it by hand does not count.
     pub reopened: u32,
     /// When it was opened, ns, by the caller's clock.
     pub opened_at_ns: i64,
@@ -171,7 +174,7 @@ impl Ticket {
 
     /// Is there something to be done?
     pub fn is_open(&self) -> bool {
-        self.state != State::Closed
+        matches!(self.state, State::Open | State::Reopened)
     }
 
     /// In words: what its strongest violation says.
@@ -202,6 +205,15 @@ impl Ticket {
             occurrences: Vec::new(),
             evidence: Vec::new(),
         }
+    }
+
+    fn end(&mut self, state: State, by: &str, reason: &str, at_ns: i64) {
+        self.state = state;
+        self.closing = Some(Closing {
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            at_ns,
+        });
     }
 
     /// Adds a violation. False when its frame is there already.
@@ -257,8 +269,21 @@ pub struct Merged {
     pub reopened: BTreeSet<String>,
     /// Those that were open and have new evidence.
     pub grown: BTreeSet<String>,
+    /// Those that were dismissed and have new evidence: they stay dismissed.
+    pub dismissed: BTreeSet<String>,
     /// Those of which nothing new was said.
     pub unchanged: BTreeSet<String>,
+}
+
+impl Merged {
+    /// Adds what another merge did.
+    pub fn append(&mut self, other: Self) {
+        self.opened.extend(other.opened);
+        self.reopened.extend(other.reopened);
+        self.grown.extend(other.grown);
+        self.dismissed.extend(other.dismissed);
+        self.unchanged.extend(other.unchanged);
+    }
 }
 
 /// All tickets.
@@ -287,6 +312,12 @@ pub struct Merged {
 /// assert_eq!(tickets.get(&id)?.state, State::Closed, "that was known when it was closed");
 /// tickets.merge(&run("b"), &[violation("drive-2", 0)]);
 /// assert_eq!((tickets.get(&id)?.state, tickets.len()), (State::Reopened, 1));
+///
+/// tickets.dismiss(&id, "ann", "they carry a trailer", 0)?;
+/// tickets.merge(&run("c"), &[violation("drive-3", 0)]);
+/// assert_eq!((tickets.get(&id)?.state, tickets.get(&id)?.frames()), (State::Dismissed, 302));
+/// tickets.reopen(&id)?;
+/// assert!(tickets.get(&id)?.is_open());
 /// # Ok::<(), guideway_assert::AssertError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -346,6 +377,8 @@ impl Tickets {
             ticket.last_run.clone_from(&run.id);
             if new {
                 merged.opened.insert(id);
+            } else if ticket.state == State::Dismissed {
+                merged.dismissed.insert(id);
             } else if ticket.state == State::Closed {
                 ticket.state = State::Reopened;
                 ticket.reopened += 1;
@@ -358,17 +391,47 @@ impl Tickets {
     }
 
     /// Says that a ticket's cause is mended.
+    ///
+    /// # Errors
+    /// [`AssertError::UnknownTicket`]; [`AssertError::AlreadyClosed`] for one that is closed or dismissed.
     pub fn close(&mut self, id: &str, by: &str, reason: &str, at_ns: i64) -> Result<(), AssertError> {
         let ticket = self.get_mut(id)?;
-        if ticket.state == State::Closed {
-            return Err(AssertError::AlreadyClosed { id: id.to_owned() });
+        if !ticket.is_open() {
+            return Err(AssertError::AlreadyClosed {
+                id: id.to_owned(),
+                state: ticket.state,
+            });
         }
-        ticket.state = State::Closed;
-        ticket.closing = Some(Closing {
-            by: by.to_owned(),
-            reason: reason.to_owned(),
-            at_ns,
-        });
+        ticket.end(State::Closed, by, reason, at_ns);
+        Ok(())
+    }
+
+    /// Says that a ticket is no bug: new evidence is counted and does not open it. A closed ticket can be dismissed too.
+    ///
+    /// # Errors
+    /// [`AssertError::UnknownTicket`]; [`AssertError::AlreadyClosed`] for one that is dismissed.
+    pub fn dismiss(&mut self, id: &str, by: &str, reason: &str, at_ns: i64) -> Result<(), AssertError> {
+        let ticket = self.get_mut(id)?;
+        if ticket.state == State::Dismissed {
+            return Err(AssertError::AlreadyClosed {
+                id: id.to_owned(),
+                state: ticket.state,
+            });
+        }
+        ticket.end(State::Dismissed, by, reason, at_ns);
+        Ok(())
+    }
+
+    /// Opens a closed or dismissed ticket again.
+    ///
+    /// # Errors
+    /// [`AssertError::UnknownTicket`]; [`AssertError::StillOpen`].
+    pub fn reopen(&mut self, id: &str) -> Result<(), AssertError> {
+        let ticket = self.get_mut(id)?;
+        if ticket.is_open() {
+            return Err(AssertError::StillOpen { id: id.to_owned() });
+        }
+        ticket.state = State::Reopened;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use guideway_core::BBox;
 
 use crate::frame_rules::{UNSETTLED, settled};
 use crate::input::View;
-use crate::motion::{Sight, box_state, seconds};
+use crate::motion::{Change, Motion, Sight, box_state, seconds};
 use crate::object::Feature;
 use crate::place::{Place, turn};
 use crate::report::{Desk, Measured};
@@ -22,6 +22,9 @@ const EGO_MPS: f64 = 45.0;
 const LOST_MPS: f64 = 1.5;
 /// How long ago what a new object came from may have been seen, s.
 const BEFORE_S: f64 = 0.6;
+
+/// Why the rule `prior` is not checked where a [`Checker`](crate::Checker) was given none.
+pub const NO_PRIORS: &str = "no priors were given";
 
 impl Desk<'_> {
     /// All rules about an object over time, before its new sighting is added to its past.
@@ -391,6 +394,7 @@ impl Desk<'_> {
             }
             None => {}
         }
+        self.change(seen, track, motion);
         let p = self.set.heading.clone();
         let limits = &sight.kind.limits;
         let reason = match motion {
@@ -431,12 +435,51 @@ impl Desk<'_> {
         }
     }
 
+    /// How its motion changed since the last window that nothing of this one belongs to: noise of single sightings is no acceleration.
+    fn change(&mut self, seen: &Seen, track: &mut Track, motion: Option<Motion>) {
+        let now = self.frame.stamp_ns;
+        let Some(motion) = motion else {
+            (track.moved, track.changed, track.lasting) = (None, None, None);
+            return;
+        };
+        let window_s = self.set.speed.window_s;
+        let (then, before) = *track.moved.get_or_insert((now, motion));
+        let dt = seconds(then, now);
+        if dt < window_s {
+            return;
+        }
+        track.moved = Some((now, motion));
+        // After a hole nothing is known of what happened in it.
+        if dt > 2.0 * window_s {
+            (track.changed, track.lasting) = (None, None);
+            return;
+        }
+        let acceleration = (motion.velocity - before.velocity).truncate().length() / dt;
+        let fast = |motion: Motion| motion.clear && motion.velocity.truncate().length() >= self.set.heading.min_mps;
+        let moves = fast(motion) && fast(before);
+        // By where it goes: where it faces is often taken the wrong way round.
+        let course = |motion: Motion| motion.velocity.y.atan2(motion.velocity.x);
+        let turn_rate = (moves && seen.sight.kind.limits.heading)
+            .then(|| turn(course(before), course(motion)).abs().to_degrees() / dt);
+        let change = Change {
+            acceleration,
+            turn_rate,
+        };
+        track.lasting = track.changed.replace(change).map(|last| last.lesser(change));
+        if let Some(lasting) = track.lasting {
+            track.tally.worst(Feature::Acceleration, lasting.acceleration);
+            if let Some(turn_rate) = lasting.turn_rate {
+                track.tally.worst(Feature::TurnRate, turn_rate);
+            }
+        }
+    }
+
     fn prior(&mut self, seen: &Seen, track: &mut Track) {
         if !self.enabled(Rule::Prior) {
             return;
         }
         let Some(priors) = self.priors else {
-            self.outcome.skip(Rule::Prior, "no priors were given");
+            self.outcome.skip(Rule::Prior, NO_PRIORS);
             return;
         };
         if !settled(seen, track) {
@@ -455,6 +498,10 @@ impl Desk<'_> {
         }
         if let Some(motion) = track.past.motion(self.set.speed.window_s) {
             features.push((Feature::Speed, motion.velocity.truncate().length()));
+        }
+        if let Some(lasting) = track.lasting {
+            features.push((Feature::Acceleration, lasting.acceleration));
+            features.extend(lasting.turn_rate.map(|turn_rate| (Feature::TurnRate, turn_rate)));
         }
         if let (Some(bbox), false, View::Image { .. }) = (seen.bbox(), seen.sight.cut, self.view)
             && bbox.height().max(bbox.width()) >= self.set.all.plain_px

@@ -104,6 +104,28 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Model(ModelCommand),
     /// Run a model over a dataset or a query, or take in what a model made elsewhere predicted
+    ///
+    /// With --from nothing is computed: the results in a file become predictions of the model of this name, which is made by the first import. They cover the
+    /// frames of --on: those without results have no detections. The same file again changes nothing; of several files for the same frames the latest counts.
+    /// `eval run`, `event`, `assert run`, `bug` and `eval report` then treat the model like any other; what needs weights refuses it.
+    ///
+    /// How results name frames, by format:
+    ///
+    /// coco: image and category ids are those of `dataset export --to coco` of this dataset, or of the annotation file that --images names, whose file names
+    /// are matched with names of frames. A segmentation is kept as a mask.
+    ///
+    /// kitti: a folder with a text file of 16 columns for each frame. Of an ingested KITTI set the files are named as its frames are, of other sets they are
+    /// numbered as `dataset export --to kitti` does; --images takes that export's names.csv. Boxes, and cuboids where they are known.
+    ///
+    /// nuscenes: a sample_token is a frame_id or the name of a frame. Cuboids in the world.
+    ///
+    /// av2: a log_id is a recording's id or name, timestamp_ns the stamp of one of its frames (the lidar's, if the dataset has any). Cuboids about the ego.
+    ///
+    /// jsonl: an object a line. The frame: `frame_id`; or `name`, with `recording` where it is not unique; or `recording`, `sensor` and `timestamp_ns`. Then
+    /// `class`, `score` from 0 to 1, and `bbox` [x_min, y_min, x_max, y_max] in px, `cuboid` [x, y, z, length, width, height, qw, qx, qy, qz] in m, or both.
+    /// With a cuboid may come `cuboid_frame` (`ego`, else `sensor` or `world`), `velocity` [vx, vy] in m/s along its axes, and `attribute`.
+    ///
+    /// Classes keep their names, but for upper and lower case where the dataset has the same name.
     Predict(PredictArgs),
     /// Follow what a model detects from frame to frame
     Track(track::TrackArgs),
@@ -127,7 +149,7 @@ pub(crate) enum Command {
     /// Look at the mistakes of an evaluation over time
     #[command(subcommand)]
     Event(event::EventCommand),
-    /// Check predictions and labels by what needs no truth
+    /// Check predictions, labels and signals by what needs no truth
     #[command(subcommand)]
     Assert(assertions::AssertCommand),
     /// Work through what assertions found wrong
@@ -381,29 +403,6 @@ pub(crate) enum ModelCommand {
     },
 }
 
-/// Run a model over a dataset or a query, or take in what a model made elsewhere predicted
-///
-/// With --from nothing is computed: the results in a file become predictions of the model of this name, which is made by the first import. They cover the
-/// frames of --on: those without results have no detections. The same file again changes nothing; of several files for the same frames the latest counts.
-/// `eval run`, `event`, `assert run`, `bug` and `eval report` then treat the model like any other; what needs weights refuses it.
-///
-/// How results name frames, by format:
-///
-/// coco: image and category ids are those of `dataset export --to coco` of this dataset, or of the annotation file that --images names, whose file names
-/// are matched with names of frames. A segmentation is kept as a mask.
-///
-/// kitti: a folder with a text file of 16 columns for each frame. Of an ingested KITTI set the files are named as its frames are, of other sets they are
-/// numbered as `dataset export --to kitti` does; --images takes that export's names.csv. Boxes, and cuboids where they are known.
-///
-/// nuscenes: a sample_token is a frame_id or the name of a frame. Cuboids in the world.
-///
-/// av2: a log_id is a recording's id or name, timestamp_ns the stamp of one of its frames (the lidar's, if the dataset has any). Cuboids about the ego.
-///
-/// jsonl: an object a line. The frame: `frame_id`; or `name`, with `recording` where it is not unique; or `recording`, `sensor` and `timestamp_ns`. Then
-/// `class`, `score` from 0 to 1, and `bbox` [x_min, y_min, x_max, y_max] in px, `cuboid` [x, y, z, length, width, height, qw, qx, qy, qz] in m, or both.
-/// With a cuboid may come `cuboid_frame` (`ego`, else `sensor` or `world`), `velocity` [vx, vy] in m/s along its axes, and `attribute`.
-///
-/// Classes keep their names, but for upper and lower case where the dataset has the same name.
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
     /// Model name, or id (its first 4 digits or more will do); with --from the name of the model that was made elsewhere

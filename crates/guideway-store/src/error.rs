@@ -371,6 +371,8 @@ impl Hint for StoreError {
                     "dataset" => "`guideway dataset ls` lists them",
                     "model" => "`guideway model ls` lists them",
                     "recording" => "`guideway log ls` lists them",
+                    "ticket" => "`guideway ticket ls --state all` lists them",
+                    "tracking run" => "`guideway query \"SELECT run_id, name FROM runs WHERE kind = 'track'\"` lists them",
                     "evaluation" => "`guideway eval ls` lists them",
                     "run" => "`guideway query \"SELECT run_id, kind, name FROM runs\"` lists them",
                     _ => "`log ls`, `dataset ls`, `model ls` and `eval ls` list what there is",

@@ -36,6 +36,7 @@ pub mod drive;
 pub mod environment;
 mod error;
 pub mod frames;
+mod jpeg;
 pub mod labels;
 pub mod material;
 pub mod mesh;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use image::ImageEncoder as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -139,9 +138,5 @@ pub(crate) fn failed(frame: &CameraFrame, err: &dyn std::error::Error) -> WorldE
 /// # Errors
 /// A size that JPEG does not have.
 pub fn encode_jpeg(frame: &CameraFrame, quality: u8) -> Result<Vec<u8>, WorldError> {
-    let mut jpeg = Vec::with_capacity(frame.rgb.len() / 8);
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, quality.clamp(1, 100))
-        .write_image(&frame.rgb, frame.width, frame.height, image::ExtendedColorType::Rgb8)
-        .map_err(|err| failed(frame, &err))?;
-    Ok(jpeg)
+    crate::jpeg::encode(&frame.rgb, frame.width, frame.height, quality).map_err(|err| failed(frame, &err))
 }

@@ -463,7 +463,8 @@ fn spoil(
                 }
             }
         }
-        Rule::Appearance => {}
+        // Signals have faults of their own.
+        _ => {}
     }
     true
 }

@@ -169,7 +169,7 @@ fn planted_faults_are_found_and_little_else() {
     let rate = f64::from(wrong) / all.hours;
     println!("all seeds: {wrong} false in {:.1} h = {rate:.2} per hour", all.hours);
     assert!(rate <= 1.0);
-    for rule in Rule::ALL {
+    for rule in Rule::ALL.into_iter().filter(|rule| !rule.is_of_signals()) {
         let (planted, hit) = all.planted.get(&rule).copied().unwrap_or_default();
         let wrong = all.false_alarms.get(&rule).copied().unwrap_or_default();
         println!(

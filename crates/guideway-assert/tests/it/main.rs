@@ -8,4 +8,6 @@ mod bicycle;
 mod detector;
 mod faults;
 mod labels;
+mod signals;
+mod vehicle;
 mod world;

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AssertCommand {
-    /// Check predictions or labels by rules that need no truth: sizes, speeds, flicker, teleports, duplicates, …
+    /// Check predictions or labels, and signals, by rules that need no truth: sizes, speeds, flicker, teleports, duplicates, …
     ///
-    /// What is wrong becomes tickets, one for each cause; checking the same again changes nothing, and a closed ticket whose cause is back is opened again.
+    /// The signals of the same recordings are checked with them: clocks, silence, frozen and impossible values, jumps, speeds that contradict each other. What is wrong becomes tickets, one for each cause; checking the same again changes nothing, and a closed ticket whose cause is back is opened again.
     Run(AssertRunArgs),
     /// List the assertions, with how many tickets each has open
     Ls(AssertLsArgs),
@@ -27,6 +27,14 @@ pub(crate) struct AssertRunArgs {
     /// Check this model's predictions [default: the labels]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+
+    /// Take identities from this tracking run over the same predictions
+    #[arg(long, value_name = "RUN", requires = "model")]
+    pub(crate) tracks: Option<String>,
+
+    /// Learn from the labels of these frames what size and motion is usual for each class
+    #[arg(long, value_name = "SQL|DATASET[:SPLIT]")]
+    pub(crate) priors: Option<String>,
 
     /// Rules of your own over the shipped ones
     #[arg(long, value_name = "FILE.toml")]
@@ -48,13 +56,25 @@ pub(crate) struct AssertLsArgs {
     pub(crate) print_rules: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TicketState {
+    /// Found, or found again
+    Open,
+    /// Said to be mended
+    Closed,
+    /// Said to be no bug
+    Dismissed,
+    /// Every ticket
+    All,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TicketCommand {
-    /// List the open tickets, gravest first
+    /// List tickets, gravest first
     Ls {
-        /// The closed ones too
-        #[arg(long)]
-        all: bool,
+        /// Which
+        #[arg(long, value_enum, default_value = "open", value_name = "STATE")]
+        state: TicketState,
         /// Only those of this assertion
         #[arg(long, value_name = "RULE")]
         rule: Option<String>,
@@ -70,8 +90,17 @@ pub(crate) enum TicketCommand {
         /// Ticket id (its first 4 digits or more will do)
         #[arg(value_name = "TICKET")]
         ticket: String,
-        /// How
+        /// How, or why it is no bug
         #[arg(long, value_name = "TEXT")]
         reason: String,
+        /// Say that it is no bug: new evidence is counted and does not open it
+        #[arg(long)]
+        not_a_bug: bool,
+    },
+    /// Open a closed or dismissed ticket again
+    Reopen {
+        /// Ticket id (its first 4 digits or more will do)
+        #[arg(value_name = "TICKET")]
+        ticket: String,
     },
 }

@@ -1,11 +1,11 @@
 //! `assert` and `ticket`.
 
-use guideway::assertions::{Rules, Ticket};
+use guideway::assertions::{Rules, State, Ticket};
 use guideway::{AssertOptions, AssertReport, Error};
 use serde_json::json;
 
 use super::log::short;
-use crate::cli::assertions::{AssertCommand, AssertRunArgs, TicketCommand};
+use crate::cli::assertions::{AssertCommand, AssertRunArgs, TicketCommand, TicketState};
 use crate::context::{Context, Outcome};
 use crate::output::{Grid, Report, count, plural};
 
@@ -24,6 +24,8 @@ fn run(context: &Context, args: &AssertRunArgs) -> Result<Outcome, Error> {
     let options = AssertOptions {
         on: args.on.clone(),
         model: args.model.clone(),
+        tracks: args.tracks.clone(),
+        priors: args.priors.clone(),
         rules: args.rules.clone(),
         suspects: args.suspects,
         device: args.device.clone(),
@@ -70,6 +72,15 @@ fn describe(report: &AssertReport) -> Report {
         report.reopened.len(),
         report.grown.len()
     );
+    if !report.dismissed.is_empty() {
+        text.push_str("; more evidence for ");
+        text.push_str(&count(report.dismissed.len() as u64));
+        text.push_str(" dismissed");
+    }
+    if !report.learned.is_empty() {
+        text.push_str("; priors learned for ");
+        text.push_str(&report.learned.join(", "));
+    }
     if report.without_stamp > 0 {
         text.push_str("; ");
         text.push_str(&count(report.without_stamp));
@@ -81,6 +92,7 @@ fn describe(report: &AssertReport) -> Report {
             ("recordings", count(report.recordings)),
             ("frames", count(report.frames)),
             ("boxes", count(report.observations)),
+            ("samples", count(report.samples)),
             ("hours", format!("{:.3}", report.hours)),
         ])
         .grid(rules.clone());
@@ -92,11 +104,16 @@ fn describe(report: &AssertReport) -> Report {
 
 fn ls(context: &Context) -> Result<Outcome, Error> {
     let tickets = context.workspace()?.tickets()?;
-    let mut grid = Grid::new(&["assertion", "open tickets", "closed"]);
+    let mut grid = Grid::new(&["assertion", "open tickets", "closed", "dismissed"]);
     for rule in guideway::assertions::RULES {
         let of_rule = || tickets.iter().filter(|ticket| ticket.rule == *rule);
-        let open = of_rule().filter(|ticket| ticket.is_open()).count();
-        grid.push(vec![json!(rule.name()), json!(open), json!(of_rule().count() - open)]);
+        let of_state = |state| of_rule().filter(|ticket| ticket.state == state).count();
+        grid.push(vec![
+            json!(rule.name()),
+            json!(of_rule().filter(|ticket| ticket.is_open()).count()),
+            json!(of_state(State::Closed)),
+            json!(of_state(State::Dismissed)),
+        ]);
     }
     let rows = grid.clone();
     context.print(&Report::of_rows(rows, "no assertions"))?;
@@ -105,23 +122,43 @@ fn ls(context: &Context) -> Result<Outcome, Error> {
 
 pub(crate) fn ticket(context: &Context, command: &TicketCommand) -> Result<Outcome, Error> {
     match command {
-        TicketCommand::Ls { all, rule } => list(context, *all, rule.as_deref()),
+        TicketCommand::Ls { state, rule } => list(context, *state, rule.as_deref()),
         TicketCommand::Show { ticket } => {
             let ticket = context.workspace()?.ticket(ticket)?;
             context.print(&show(&ticket))?;
             Ok(Outcome::Done)
         }
-        TicketCommand::Close { ticket, reason } => {
-            let ticket = context.workspace()?.ticket_close(ticket, reason)?;
+        TicketCommand::Close {
+            ticket,
+            reason,
+            not_a_bug,
+        } => {
+            let workspace = context.workspace()?;
+            let ticket = if *not_a_bug {
+                workspace.ticket_dismiss(ticket, reason)?
+            } else {
+                workspace.ticket_close(ticket, reason)?
+            };
+            context.print(&show(&ticket))?;
+            Ok(context.outcome())
+        }
+        TicketCommand::Reopen { ticket } => {
+            let ticket = context.workspace()?.ticket_reopen(ticket)?;
             context.print(&show(&ticket))?;
             Ok(context.outcome())
         }
     }
 }
 
-fn list(context: &Context, all: bool, rule: Option<&str>) -> Result<Outcome, Error> {
+fn list(context: &Context, state: TicketState, rule: Option<&str>) -> Result<Outcome, Error> {
     let mut tickets = context.workspace()?.tickets()?;
-    tickets.retain(|ticket| (all || ticket.is_open()) && rule.is_none_or(|rule| ticket.rule.name() == rule));
+    let wanted = |ticket: &Ticket| match state {
+        TicketState::Open => ticket.is_open(),
+        TicketState::Closed => ticket.state == State::Closed,
+        TicketState::Dismissed => ticket.state == State::Dismissed,
+        TicketState::All => true,
+    };
+    tickets.retain(|ticket| wanted(ticket) && rule.is_none_or(|rule| ticket.rule.name() == rule));
     tickets.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)
@@ -133,6 +170,7 @@ fn list(context: &Context, all: bool, rule: Option<&str>) -> Result<Outcome, Err
         "state",
         "severity",
         "assertion",
+        "about",
         "what",
         "source",
         "frames",
@@ -144,6 +182,7 @@ fn list(context: &Context, all: bool, rule: Option<&str>) -> Result<Outcome, Err
             json!(ticket.state.name()),
             json!(ticket.severity.name()),
             json!(ticket.rule.name()),
+            json!(about(ticket)),
             json!(ticket.title()),
             json!(ticket.source),
             json!(ticket.frames()),
@@ -152,7 +191,7 @@ fn list(context: &Context, all: bool, rule: Option<&str>) -> Result<Outcome, Err
     }
     let mut report = Report::new(&tickets).rows(grid.clone());
     report = if grid.is_empty() {
-        report.text("No tickets. `guideway assert run` opens them.")
+        report.text("No such tickets. `guideway assert run` opens them, and `--state all` lists every one.")
     } else {
         report.grid(grid)
     };
@@ -162,6 +201,11 @@ fn list(context: &Context, all: bool, rule: Option<&str>) -> Result<Outcome, Err
     } else {
         Outcome::Done
     })
+}
+
+/// What a ticket is about: an object or signal, or a class.
+fn about(ticket: &Ticket) -> &str {
+    ticket.object.as_deref().unwrap_or(&ticket.class)
 }
 
 fn show(ticket: &Ticket) -> Report {
@@ -186,11 +230,18 @@ fn show(ticket: &Ticket) -> Report {
         ("frames", count(ticket.frames())),
         ("runs", ticket.runs.len().to_string()),
     ];
+    if let Some(object) = &ticket.object {
+        pairs.push(("object", object.clone()));
+    }
     if !ticket.owner.is_empty() {
         pairs.push(("owner", ticket.owner.clone()));
     }
     if let Some(closing) = &ticket.closing {
-        pairs.push(("closed by", format!("{}: {}", closing.by, closing.reason)));
+        let how = match ticket.state {
+            State::Dismissed => "dismissed by",
+            _ => "closed by",
+        };
+        pairs.push((how, format!("{}: {}", closing.by, closing.reason)));
     }
     Report::new(ticket).pairs(pairs).grid(evidence.clone()).rows(evidence)
 }

@@ -35,32 +35,35 @@ fn driven() -> Bench {
     ] {
         let frames = format!("SELECT frame_id, 'val' AS split FROM frames WHERE modality = '{modality}'");
         bench.ws(&["dataset", "freeze", name, "--from", &frames]);
-        let labels = bench.ws_json(&[
-            "query",
-            &format!(
-                "SELECT l.* FROM labels l JOIN frames f USING (frame_id) WHERE f.modality = '{modality}' AND l.{columns} ORDER BY l.label_id"
-            ),
-        ]);
-        let mut lines = String::new();
-        for (index, label) in labels.as_array().unwrap().iter().enumerate() {
-            // One of thirteen is overlooked.
-            if index % 13 == 0 {
-                continue;
-            }
-            let mut found = json!({ "frame_id": label["frame_id"], "class": label["class"], "score": 0.9 });
-            if modality == "camera" {
-                found["bbox"] = json!([label["x_min"], label["y_min"], label["x_max"], label["y_max"]]);
-            } else {
-                found["cuboid"] = label["cuboid"].clone();
-                found["cuboid_frame"] = label["cuboid_frame"].clone();
-            }
-            writeln!(lines, "{found}").unwrap();
-        }
-        let file = format!("{name}.jsonl");
-        bench.write(&file, &lines);
-        bench.ws(&["predict", name, "--on", name, "--from", &file, "--format", "jsonl"]);
+        found(&bench, (name, name), modality, columns);
     }
     bench
+}
+
+/// Imports what a detector found on a dataset: most of what is labelled in frames of this modality, where that holds of the labels `l`.
+pub(crate) fn found(bench: &Bench, (model, on): (&str, &str), modality: &str, condition: &str) {
+    let sql = format!(
+        "SELECT l.* FROM labels l JOIN frames f USING (frame_id) WHERE f.modality = '{modality}' AND l.{condition} ORDER BY l.label_id"
+    );
+    let labels = bench.ws_json(&["query", &sql]);
+    let mut lines = String::new();
+    for (index, label) in labels.as_array().unwrap().iter().enumerate() {
+        // One of thirteen is overlooked.
+        if index % 13 == 0 {
+            continue;
+        }
+        let mut found = json!({ "frame_id": label["frame_id"], "class": label["class"], "score": 0.9 });
+        if modality == "camera" {
+            found["bbox"] = json!([label["x_min"], label["y_min"], label["x_max"], label["y_max"]]);
+        } else {
+            found["cuboid"] = label["cuboid"].clone();
+            found["cuboid_frame"] = label["cuboid_frame"].clone();
+        }
+        writeln!(lines, "{found}").unwrap();
+    }
+    let file = format!("{model}.jsonl");
+    bench.write(&file, &lines);
+    bench.ws(&["predict", model, "--on", on, "--from", &file, "--format", "jsonl"]);
 }
 
 fn number(value: &Value) -> f64 {
@@ -146,12 +149,10 @@ fn cuboids_are_followed_in_the_world() {
     assert!(number(&all["hota"]) > 0.6 && number(&all["amota"]) > 0.3, "{all}");
     assert!(number(&all["amotp_m"]) < 2.0, "{all}");
     // Tracks stand in the world: what does not move stays where it is while the vehicle drives.
-    let spread = "SELECT max(spread) AS most, count(*) AS n FROM (SELECT track_id, max(cuboid[1]) - min(cuboid[1]) AS spread, count(*) AS n FROM tracks \
-                  WHERE class = 'traffic_light' AND cuboid_frame = 'world' GROUP BY track_id)";
+    let spread = "SELECT count(*) AS n, count(*) FILTER (WHERE spread < 0.5) AS standing FROM (SELECT max(cuboid[1]) - min(cuboid[1]) AS spread FROM tracks \
+                  WHERE class = 'traffic_sign' AND cuboid_frame = 'world' GROUP BY track_id)";
     let spread = &bench.ws_json(&["query", spread])[0];
-    if number(&spread["n"]) > 0.0 {
-        assert!(number(&spread["most"]) < 1.0, "{spread}");
-    }
+    assert!(2.0 * number(&spread["standing"]) >= number(&spread["n"]), "{spread}");
     // The detections are perfect where there are any.
     let metrics = evaluated["metrics"].as_array().unwrap();
     let ate = metrics

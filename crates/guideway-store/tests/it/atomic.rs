@@ -108,7 +108,7 @@ async fn opening_and_making_say_what_is_wrong() -> Outcome {
 async fn newer_formats_are_refused() -> Outcome {
     let (_dir, store) = workspace().await?;
     let root = store.root().to_owned();
-    set_format(&root, "1.3").await?;
+    set_format(&root, "1.4").await?;
     let newer = Store::open(&root).await?;
     assert_eq!(number(&newer, "SELECT count(*) FROM frames").await?, 0);
     let Err(err) = newer.begin().await else {
@@ -120,7 +120,7 @@ async fn newer_formats_are_refused() -> Outcome {
         return Err("opened another major version".into());
     };
     insta::assert_snapshot!(crate::support::explain(&err), @r"
-    the workspace has format 2.0, this build reads 1.2
+    the workspace has format 2.0, this build reads 1.3
     hint: use a newer guideway
     ");
     set_format(&root, "banana").await?;

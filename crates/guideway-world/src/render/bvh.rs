@@ -1,4 +1,4 @@
-//! Triangles in a tree of boxes. The tree is built by `obvhs` (PLOC with reinsertion) and laid out here for our own traversals.
+//! Triangles in a tree of boxes. The tree is built by `obvhs` (PLOC with reinsertion); rays walk it eight boxes at a time.
 
 use glam::Vec3;
 use obvhs::BvhBuildParams;
@@ -6,6 +6,8 @@ use obvhs::aabb::Aabb;
 use obvhs::bvh2::Bvh2;
 use obvhs::bvh2::builder::{build_bvh2, build_bvh2_from_tris};
 use obvhs::triangle::Triangle;
+
+use super::eight::{Node8, WAITING, widen};
 
 /// A box with two children (at `first` and `first + 1`), or with `count` items from `first` on.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +58,14 @@ pub(crate) struct Tree {
     pub(crate) order: Vec<u32>,
 }
 
-impl Tree {
+/// The same with nodes of eight boxes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tree8 {
+    pub(crate) nodes: Vec<Node8>,
+    pub(crate) order: Vec<u32>,
+}
+
+impl Tree8 {
     /// A tree over triangles: slow to build and quick to walk.
     pub(crate) fn of_triangles(corners: &[[Vec3; 3]]) -> Self {
         Self::build(corners, corners.len() > 4096)
@@ -88,16 +97,30 @@ impl Tree {
             reinsertion_batch_ratio: 0.3,
             ..BvhBuildParams::medium_build()
         };
-        let tree = build_bvh2_from_tris(&triangles, config, &mut std::time::Duration::default());
-        Self::from_obvhs(&tree).unwrap_or_else(|| {
+        let found = build_bvh2_from_tris(&triangles, config, &mut std::time::Duration::default());
+        let balanced = || {
             let bounds = |i: u32| {
                 let tri = Tri::new(corners[i as usize]);
                 (tri.low(), tri.high())
             };
-            Self::balanced(&tree.primitive_indices, bounds)
-        })
+            Tree::balanced(&found.primitive_indices, bounds)
+        };
+        let mut tree = Tree::from_obvhs(&found).unwrap_or_else(balanced);
+        let (mut nodes, mut waiting) = widen(&tree.nodes);
+        if waiting > WAITING {
+            // A balanced tree of 2³² items has 30 levels, and 7 boxes wait at each.
+            tree = balanced();
+            (nodes, waiting) = widen(&tree.nodes);
+        }
+        debug_assert!(waiting <= WAITING);
+        Self {
+            nodes,
+            order: tree.order,
+        }
     }
+}
 
+impl Tree {
     /// A tree over boxes, quick to build.
     pub(crate) fn of_boxes(boxes: &[(Vec3, Vec3)]) -> Self {
         let items: Vec<Aabb> = boxes
@@ -248,54 +271,50 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// Takes the boxes of the leaves from their items (numbered in leaf order), and all others from their children.
-pub(crate) fn refit(nodes: &mut [Node], bounds: impl Fn(usize) -> (Vec3, Vec3)) {
-    for i in (0..nodes.len()).rev() {
-        let (first, count) = (nodes[i].first as usize, nodes[i].count as usize);
-        let (min, max) = if count > 0 {
-            (first + 1..first + count)
-                .map(&bounds)
-                .fold(bounds(first), |(low, high), (min, max)| (low.min(min), high.max(max)))
-        } else {
-            let (a, b) = (&nodes[first], &nodes[first + 1]);
-            (a.min.min(b.min), a.max.max(b.max))
-        };
-        nodes[i].min = min;
-        nodes[i].max = max;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::lanes::LANES;
     use super::*;
 
-    fn holds(tree: &Tree, items: usize, bounds: impl Fn(u32) -> (Vec3, Vec3)) {
+    fn holds(tree: &Tree8, items: usize, bounds: impl Fn(u32) -> (Vec3, Vec3)) {
         let mut seen = vec![false; items];
-        let mut stack = vec![(0, 1)];
-        while let Some((at, depth)) = stack.pop() {
-            let node = &tree.nodes[at];
-            assert!(depth < STACK);
-            if node.count == 0 {
-                for child in [node.first as usize, node.first as usize + 1] {
-                    let inner = &tree.nodes[child];
-                    assert!(inner.min.cmpge(node.min).all() && inner.max.cmple(node.max).all());
-                    stack.push((child, depth + 1));
+        let mut stack = vec![(0, (Vec3::splat(f32::NEG_INFINITY), Vec3::splat(f32::INFINITY)))];
+        while let Some((at, around)) = stack.pop() {
+            let node: &Node8 = &tree.nodes[at];
+            for lane in 0..LANES {
+                let (low, high) = (node.low(lane), node.high(lane));
+                if low.x > high.x {
+                    continue;
                 }
-                continue;
-            }
-            for item in &tree.order[node.first as usize..][..node.count as usize] {
-                let (low, high) = bounds(*item);
-                assert!(low.cmpge(node.min).all() && high.cmple(node.max).all());
-                seen[*item as usize] = true;
+                assert!(low.cmpge(around.0).all() && high.cmple(around.1).all());
+                let (first, count) = (node.first[lane] as usize, node.count[lane] as usize);
+                if count == 0 {
+                    assert!(first > at);
+                    stack.push((first, (low, high)));
+                }
+                for item in &tree.order[first.min(tree.order.len())..][..count] {
+                    let own = bounds(*item);
+                    assert!(own.0.cmpge(low).all() && own.1.cmple(high).all());
+                    seen[*item as usize] = true;
+                }
             }
         }
         assert!(seen.iter().all(|s| *s));
     }
 
+    fn wide(tree: Tree) -> Tree8 {
+        let (nodes, waiting) = widen(&tree.nodes);
+        assert!(waiting <= WAITING);
+        Tree8 {
+            nodes,
+            order: tree.order,
+        }
+    }
+
     #[test]
     fn many_equal_triangles_make_no_deep_tree() {
         let corners = vec![[Vec3::ZERO, Vec3::X, Vec3::Y]; 4000];
-        let tree = Tree::of_triangles(&corners);
+        let tree = Tree8::of_triangles(&corners);
         holds(&tree, corners.len(), |_| (Vec3::ZERO, Vec3::new(1.0, 1.0, 0.0)));
     }
 
@@ -304,8 +323,8 @@ mod tests {
         let place = |i: u32| Vec3::splat((i * 7 % 100) as f32);
         let items: Vec<u32> = (0..100).collect();
         let bounds = |i: u32| (place(i), place(i) + Vec3::ONE);
-        holds(&Tree::balanced(&items, bounds), 100, bounds);
+        holds(&wide(Tree::balanced(&items, bounds)), 100, bounds);
         let boxes: Vec<_> = items.iter().map(|i| bounds(*i)).collect();
-        holds(&Tree::of_boxes(&boxes), 100, bounds);
+        holds(&wide(Tree::of_boxes(&boxes)), 100, bounds);
     }
 }

@@ -4,23 +4,30 @@ use glam::{Affine3A, Vec3};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::bvh::{Meets, Node, STACK, Tri};
+use super::bvh::{Meets, Tri};
+use super::eight::{Node8, Stack};
 use super::lanes::{F8, LANES, M8, V8, each};
 use super::scene::{Instance, Motion, Moving, Standing};
 use super::tiles::Crowd;
-use super::trace::{MISS, MOVING, turn};
+use super::trace::{Cone, MISS, MOVING, Volume, turn};
 use super::{Hit, Ray};
 
 /// Eight rays.
 #[derive(Debug, Clone)]
-pub(crate) struct Packet {
+struct Packet {
     origin: V8,
     dir: V8,
     /// One over the directions; huge instead of infinite, so that no product is NaN.
     inverse: V8,
     /// Distance to what was met so far; below 0 for lanes without a ray.
-    pub(crate) t: F8,
-    pub(crate) hit: [u32; LANES],
+    t: F8,
+    hit: [u32; LANES],
+    cone: Cone,
+    /// Encloses the rays, unless the cone is open.
+    volume: Volume,
+    /// How far each ray begins, and how much farther it gets with each unit of `t`, along the cone's axis.
+    begin: F8,
+    pace: F8,
 }
 
 /// One over each; huge for 0.
@@ -46,8 +53,18 @@ fn moment(dir: &V8, p: &V8, q: &V8) -> F8 {
 
 impl Packet {
     #[inline(always)]
-    pub(crate) fn new(origin: V8, dir: V8, t: F8) -> Self {
-        Self {
+    fn new(origin: V8, dir: V8, t: F8) -> Self {
+        let cone = Cone::fan(&dir, t.ge(F8::ZERO));
+        Self::within(origin, dir, t, cone)
+    }
+
+    /// Rays within this cone.
+    #[inline(always)]
+    fn within(origin: V8, dir: V8, t: F8, cone: Cone) -> Self {
+        let used = t.ge(F8::ZERO);
+        let place = origin.dot_vec(cone.axis);
+        let foremost = used.pick(place, F8::splat(f32::NEG_INFINITY)).highest();
+        let mut packet = Self {
             origin,
             dir,
             inverse: V8 {
@@ -57,6 +74,24 @@ impl Packet {
             },
             t,
             hit: [MISS; LANES],
+            cone,
+            volume: cone.volume_from(&origin, used),
+            begin: used.pick(place - F8::splat(foremost), F8::splat(f32::NEG_INFINITY)),
+            pace: used.pick(dir.dot_vec(cone.axis), F8::ZERO),
+        };
+        packet.shorten();
+        packet
+    }
+
+    /// Boxes beyond the end of every ray are of no interest.
+    #[inline(always)]
+    fn shorten(&mut self) {
+        if self.cone.open {
+            self.volume.end(self.t.highest());
+        } else {
+            // 0 times infinity is no number; lanes without a ray begin infinitely far behind.
+            let ends = self.t.min(F8::splat(f32::MAX)) * self.pace + self.begin;
+            self.volume.end(ends.highest() * 1.000_001);
         }
     }
 
@@ -73,59 +108,49 @@ impl Packet {
         (inside, inside.pick(near, F8::splat(f32::INFINITY)).lowest())
     }
 
+    /// Which boxes of a node some ray may enter, as bits, and how far away each is.
+    #[inline(always)]
+    fn boxes(&self, node: &Node8) -> (u32, F8) {
+        if !self.cone.open {
+            return self.volume.boxes(node);
+        }
+        let (mut lanes, mut near) = (0, F8::splat(f32::INFINITY));
+        for lane in 0..LANES {
+            let (low, high) = (node.low(lane), node.high(lane));
+            // A place without a box: turned around it would hold everything.
+            if low.x > high.x {
+                continue;
+            }
+            let (inside, distance) = self.enters(low, high);
+            lanes |= u32::from(inside.any()) << lane;
+            near.0[lane] = distance;
+        }
+        (lanes, near)
+    }
+
     /// Everything below `root`; `number` is that of the first of `tris`.
     #[inline(always)]
-    fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Tri], number: u32) {
-        let Some(top) = nodes.get(root as usize) else {
-            return;
-        };
-        if !self.enters(top.min, top.max).0.any() {
-            return;
-        }
-        let mut stack = [(0_u32, 0.0_f32); STACK];
-        let mut depth = 0;
-        let mut at = root;
-        let mut far = self.t.highest();
+    fn walk(&mut self, nodes: &[Node8], root: u32, tris: &[Tri], number: u32, stack: &mut Stack) {
+        stack.begin();
+        let mut next = nodes.get(root as usize);
         loop {
-            let node = &nodes[at as usize];
-            if node.count > 0 {
-                let first = node.first as usize;
-                for (i, tri) in tris[first..first + node.count as usize].iter().enumerate() {
-                    self.triangle(tri, (first + i) as u32 + number);
-                }
-                far = self.t.highest();
-            } else {
-                let (a, b) = (&nodes[node.first as usize], &nodes[node.first as usize + 1]);
-                let (in_a, near_a) = self.enters(a.min, a.max);
-                let (in_b, near_b) = self.enters(b.min, b.max);
-                let (any_a, any_b) = (in_a.any(), in_b.any());
-                if any_a && any_b {
-                    let (near, later, distance) = if near_a <= near_b {
-                        (node.first, node.first + 1, near_b)
-                    } else {
-                        (node.first + 1, node.first, near_a)
-                    };
-                    stack[depth] = (later, distance);
-                    depth += 1;
-                    at = near;
-                    continue;
-                }
-                if any_a || any_b {
-                    at = node.first + u32::from(any_b);
-                    continue;
-                }
+            if let Some(node) = next {
+                let (lanes, near) = self.boxes(node);
+                stack.push(node, lanes, &near);
             }
-            loop {
-                if depth == 0 {
-                    return;
-                }
-                depth -= 1;
-                let (next, distance) = stack[depth];
-                if distance <= far {
-                    at = next;
-                    break;
-                }
+            let Some(waiting) = stack.pop(self.volume.far()) else {
+                return;
+            };
+            next = None;
+            if waiting.count == 0 {
+                next = Some(&nodes[waiting.first as usize]);
+                continue;
             }
+            let first = waiting.first as usize;
+            for (i, tri) in tris[first..first + waiting.count as usize].iter().enumerate() {
+                self.triangle(tri, (first + i) as u32 + number);
+            }
+            self.shorten();
         }
     }
 
@@ -154,17 +179,18 @@ impl Packet {
     /// The same rays seen from a moved frame.
     #[inline(always)]
     fn moved(&self, frame: Affine3A) -> Self {
-        let mut packet = Self::new(
+        let mut packet = Self::within(
             turn(frame.matrix3, &self.origin) + V8::splat(frame.translation.into()),
             turn(frame.matrix3, &self.dir),
             self.t,
+            self.cone.turned(frame.matrix3),
         );
         packet.hit = self.hit;
         packet
     }
 
     #[inline(always)]
-    fn movers(&mut self, moving: &Moving, dt: f32) {
+    fn movers(&mut self, moving: &Moving, dt: f32, stack: &mut Stack) {
         let mut crowd = Crowd::new(moving, dt);
         while let Some(index) = crowd.next(self) {
             let mover = &moving.movers[index as usize];
@@ -173,11 +199,12 @@ impl Packet {
             let mut moved = (!still).then(|| self.moved(mover.motion.snapshot_from_then(dt)));
             let subject = moved.as_mut().unwrap_or(self);
             for root in &placed.roots {
-                subject.walk(&placed.nodes, *root, &placed.tris, MOVING + mover.first_tri);
+                subject.walk(&placed.nodes, *root, &placed.tris, MOVING + mover.first_tri, stack);
             }
             if let Some(moved) = moved {
                 (self.t, self.hit) = (moved.t, moved.hit);
             }
+            self.shorten();
         }
     }
 }
@@ -185,20 +212,34 @@ impl Packet {
 impl Meets for Packet {
     #[inline(always)]
     fn meets(&self, low: Vec3, high: Vec3) -> bool {
-        self.enters(low, high).0.any()
+        (self.cone.open || self.volume.meets(low, high)) && self.enters(low, high).0.any()
     }
 }
 
-/// Traces a packet through everything but the ego vehicle. `dt`: seconds after the snapshot.
+/// What eight rays met: how far away, and which triangle.
+pub(crate) type Met = (F8, [u32; LANES]);
+
+/// Sends eight rays through everything but the ego vehicle. `reach` is how far each looks, below 0 for lanes without a ray; `dt`:
+/// seconds after the snapshot.
 #[multiversion(targets("x86_64+avx+avx2"))]
-pub(crate) fn trace_packet(standing: &Standing, moving: &Moving, packet: &mut Packet, dt: f32) {
-    trace_packet_plain(standing, moving, packet, dt);
+pub(crate) fn trace_packet(standing: &Standing, moving: &Moving, origin: &V8, dir: &V8, reach: F8, dt: f32) -> Met {
+    trace_packet_plain(standing, moving, origin, dir, reach, dt)
 }
 
 #[inline(always)]
-pub(crate) fn trace_packet_plain(standing: &Standing, moving: &Moving, packet: &mut Packet, dt: f32) {
-    packet.walk(&standing.nodes, 0, &standing.tris, 0);
-    packet.movers(moving, dt);
+pub(crate) fn trace_packet_plain(
+    standing: &Standing,
+    moving: &Moving,
+    origin: &V8,
+    dir: &V8,
+    reach: F8,
+    dt: f32,
+) -> Met {
+    let mut packet = Packet::new(*origin, *dir, reach);
+    let mut stack = Stack::new();
+    packet.walk(&standing.nodes, 0, &standing.tris, 0, &mut stack);
+    packet.movers(moving, dt, &mut stack);
+    (packet.t, packet.hit)
 }
 
 /// Rays that are near each other in time, then in direction, come together: rings by height, then around.
@@ -218,9 +259,16 @@ fn key(ray: &Ray) -> u64 {
 /// Casts rays in any order: `hits[i]` belongs to `rays[i]`.
 pub(crate) fn cast(standing: &Standing, moving: &Moving, rays: &[Ray], hits: &mut Vec<Hit>) {
     let mut order: Vec<(u64, u32)> = rays.iter().enumerate().map(|(i, r)| (key(r), i as u32)).collect();
-    order.sort_unstable();
+    let time = |entry: &(u64, u32)| entry.0 >> 32;
+    // The rays of a sweep come in the order of their times: small sorts instead of a large one.
+    if order.is_sorted_by_key(time) {
+        let slices: Vec<&mut [(u64, u32)]> = order.chunk_by_mut(|a, b| time(a) == time(b)).collect();
+        slices.into_par_iter().for_each(<[_]>::sort_unstable);
+    } else {
+        order.sort_unstable();
+    }
     let packets: Vec<&[(u64, u32)]> = order
-        .chunk_by(|a, b| a.0 >> 32 == b.0 >> 32)
+        .chunk_by(|a, b| time(a) == time(b))
         .flat_map(|slice| slice.chunks(LANES))
         .collect();
     let met: Vec<[Hit; LANES]> = packets
@@ -263,11 +311,10 @@ fn cast_packet(standing: &Standing, moving: &Moving, rays: &[Ray], members: &[(u
     } else {
         -1.0
     }));
-    let mut packet = Packet::new(origin, dir, reach);
-    trace_packet(standing, moving, &mut packet, dt);
+    let (t, met) = trace_packet(standing, moving, &origin, &dir, reach, dt);
     for (lane, hit) in hits.iter_mut().enumerate().take(members.len()) {
-        if packet.hit[lane] != MISS {
-            *hit = describe(standing, moving, packet.hit[lane], &ray(lane), packet.t.0[lane]);
+        if met[lane] != MISS {
+            *hit = describe(standing, moving, met[lane], &ray(lane), t.0[lane]);
         }
     }
     hits

@@ -27,14 +27,40 @@ macro_rules! each {
 pub(crate) use each;
 
 /// Eight floats.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C, align(32))]
 pub(crate) struct F8(pub(crate) [f32; LANES]);
 
 /// Eight answers: all bits set for yes, none for no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(32))]
 pub(crate) struct M8(pub(crate) [u32; LANES]);
+
+// Not derived: compilers leave the arrays' own `default` as a call, which stores and reloads every register.
+impl Default for F8 {
+    #[inline(always)]
+    fn default() -> Self {
+        Self([0.0; LANES])
+    }
+}
+
+impl Default for M8 {
+    #[inline(always)]
+    fn default() -> Self {
+        Self([0; LANES])
+    }
+}
+
+impl Default for V8 {
+    #[inline(always)]
+    fn default() -> Self {
+        Self {
+            x: F8::ZERO,
+            y: F8::ZERO,
+            z: F8::ZERO,
+        }
+    }
+}
 
 impl F8 {
     pub(crate) const ZERO: Self = Self([0.0; LANES]);
@@ -126,6 +152,13 @@ impl F8 {
         self + (b - self) * t
     }
 
+    /// The sum of the lanes.
+    #[inline(always)]
+    pub(crate) fn total(self) -> f32 {
+        let v = &self.0;
+        ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]))
+    }
+
     /// The smallest lane.
     #[inline(always)]
     pub(crate) fn lowest(self) -> f32 {
@@ -168,11 +201,8 @@ impl M8 {
     /// The lanes that say yes, as bits.
     #[inline(always)]
     pub(crate) fn bits(self) -> u32 {
-        let mut out = 0;
-        for i in 0..LANES {
-            out |= (self.0[i] >> 31) << i;
-        }
-        out
+        let bit: [u32; LANES] = each!(|i| self.0[i] & (1 << i));
+        ((bit[0] | bit[4]) | (bit[1] | bit[5])) | ((bit[2] | bit[6]) | (bit[3] | bit[7]))
     }
 
     /// `a` where yes, `b` where no.
@@ -292,7 +322,7 @@ impl BitOr for M8 {
 }
 
 /// Eight vectors.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct V8 {
     pub(crate) x: F8,
     pub(crate) y: F8,

@@ -11,7 +11,8 @@
 mod bvh;
 mod cast;
 mod cpu;
-mod lanes;
+mod eight;
+pub(crate) mod lanes;
 mod lens;
 mod lights;
 mod maths;

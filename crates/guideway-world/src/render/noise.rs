@@ -34,8 +34,8 @@ impl Noise {
         let (column, row) = (low_x.whole_bits(), low_y.whole_bits());
         let (mut a, mut b, mut c, mut d) = (F8::ZERO, F8::ZERO, F8::ZERO, F8::ZERO);
         for i in 0..LANES {
-            let (left, right) = (column[i] & 255, (column[i] + 1) & 255);
-            let (here, above) = ((row[i] & 255) << 8, ((row[i] + 1) & 255) << 8);
+            let (left, right) = (column[i] & 255, column[i].wrapping_add(1) & 255);
+            let (here, above) = ((row[i] & 255) << 8, (row[i].wrapping_add(1) & 255) << 8);
             a.0[i] = self.table[(here | left) as usize];
             b.0[i] = self.table[(here | right) as usize];
             c.0[i] = self.table[(above | left) as usize];
@@ -52,7 +52,7 @@ impl Noise {
         let sz = dz * dz * (dz * -2.0 + 3.0);
         let slice = low.whole_bits();
         let here = F8(each!(|i| ((slice[i] & 255) * 37) as f32));
-        let above = F8(each!(|i| (((slice[i] + 1) & 255) * 37) as f32));
+        let above = F8(each!(|i| ((slice[i].wrapping_add(1) & 255) * 37) as f32));
         let a = self.plane(x + here, y + here * 0.5);
         let b = self.plane(x + above, y + above * 0.5);
         a.lerp(b, sz)

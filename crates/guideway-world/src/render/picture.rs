@@ -7,8 +7,8 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::bvh::Meets;
-use super::cast::{Packet, trace_packet};
-use super::lanes::{F8, LANES, M8, V8, each};
+use super::cast::trace_packet;
+use super::lanes::{F8, LANES, M8, V8};
 use super::lens::{Grid, RayCache, Rays, TileRays};
 use super::lights::Lit;
 use super::maths::rotation_z;
@@ -17,7 +17,7 @@ use super::shade::{Facet, Incident, Look, Places, Scene, outgoing};
 use super::shadow::{Hint, shade};
 use super::sky::radiance;
 use super::tiles::{Crowd, lamp_light, trace_tile};
-use super::trace::{Cone, GROUPS, MISS, MOVING, TILE, Tile, turn};
+use super::trace::{GROUPS, MISS, MOVING, TILE, Tile, turn};
 use super::wide::smooth;
 use super::{CameraFrame, ObjectId, Shot, Snapshot};
 use crate::material::Semantic;
@@ -65,14 +65,8 @@ struct Seen<'a> {
 
 impl Default for Seen<'_> {
     fn default() -> Self {
-        let nothing = Cone {
-            axis: Vec3::Z,
-            sides: [Vec3::ZERO; 4],
-            corners: V8::default(),
-            open: true,
-        };
         Self {
-            tile: Tile::new(Vec3::ZERO, [V8::default(); GROUPS], [F8::splat(-1.0); GROUPS], nothing),
+            tile: Tile::default(),
             points: [V8::default(); GROUPS],
             flats: [V8::default(); GROUPS],
             normals: [V8::default(); GROUPS],
@@ -105,9 +99,11 @@ impl<'b, 'a> Looks<'b, 'a> {
         let looks = &seen.looks[group * LANES..][..LANES];
         let look = looks.get(self.left.trailing_zeros() as usize).copied().flatten()?;
         let mut mask = M8::default();
-        for (other, yes) in looks.iter().zip(&mut mask.0) {
-            if other.as_ref().is_some_and(|other| other.is(&look)) {
-                *yes = u32::MAX;
+        for (lane, other) in looks.iter().enumerate() {
+            if let Some(other) = other
+                && other.is(&look)
+            {
+                mask.0[lane & (LANES - 1)] = u32::MAX;
             }
         }
         self.left &= !mask.bits();
@@ -143,12 +139,19 @@ pub(crate) fn pose_of_tiles(state: &WorldState, shot: &Shot, row: usize, height:
     (world_from_camera(state, shot, dt), dt)
 }
 
-/// Rays of a tile in the world; `None` for one without rays.
+/// Rays of a tile in the world, in place of what is in `tile`; false for one without rays.
 #[inline(always)]
-pub(crate) fn tile_of(rays: &TileRays, pose: Affine3A) -> Option<Tile> {
-    let cone = rays.cone?.turned(pose.matrix3);
-    let dirs = each!(|g| turn(pose.matrix3, &rays.dirs[g]));
-    Some(Tile::new(Vec3::from(pose.translation), dirs, rays.reach, cone))
+pub(crate) fn aim(tile: &mut Tile, rays: &TileRays, pose: Affine3A) -> bool {
+    let Some(cone) = &rays.cone else {
+        return false;
+    };
+    // Not two iterators joined, which compilers leave as a call.
+    for g in 0..GROUPS {
+        tile.dirs[g] = turn(pose.matrix3, &rays.dirs[g]);
+    }
+    tile.t = rays.reach;
+    tile.begin(Vec3::from(pose.translation), cone.turned(pose.matrix3));
+    true
 }
 
 /// A row of tiles, compiled for wide registers where the processor has them.
@@ -269,11 +272,10 @@ impl<'a> Picture<'a> {
     #[inline(always)]
     fn look(&self, rays: &TileRays, pose: Affine3A, dt: f32, seen: &mut Seen<'a>) -> bool {
         let scene = self.scene;
-        let Some(tile) = tile_of(rays, pose) else {
-            return false;
-        };
-        seen.tile = tile;
         let tile = &mut seen.tile;
+        if !aim(tile, rays, pose) {
+            return false;
+        }
         trace_tile(scene.standing, scene.moving, tile, dt);
         seen.plain = true;
         let first = tile.hit[0][0];
@@ -410,8 +412,11 @@ impl<'a> Picture<'a> {
             }
         }
         seen.hint = hint;
-        let shaded = dark.iter().flat_map(|m| m.0).filter(|m| *m != 0).count();
-        lamps || (shaded != 0 && shaded != PIXELS)
+        let (mut some, mut all) = (M8::default(), M8::splat(true));
+        for dark in &dark {
+            (some, all) = (some | *dark, all & *dark);
+        }
+        lamps || (some.any() && !all.all())
     }
 
     /// What wet surfaces mirror, and where that can be seen.
@@ -439,11 +444,10 @@ impl<'a> Picture<'a> {
                 &nowhere,
             );
             let reach = worth.pick(F8::splat(150.0), F8::splat(-1.0));
-            let mut packet = Packet::new(origins, dirs, reach);
-            trace_packet(scene.standing, scene.moving, &mut packet, dt);
+            let (far, met) = trace_packet(scene.standing, scene.moving, &origins, &dirs, reach, dt);
             let mut shown = scene.sky.plain(&dirs);
-            for lane in 0..LANES {
-                let (hit, t, dir) = (packet.hit[lane], packet.t.0[lane], dirs.lane(lane));
+            for (lane, hit) in met.into_iter().enumerate() {
+                let (t, dir) = (far.0[lane], dirs.lane(lane));
                 if worth.0[lane] != 0 && hit != MISS {
                     let surface = scene.surface(hit, origins.lane(lane) + dir * t, dir);
                     let seen = V8::splat(scene.mirrored(&surface));

@@ -17,25 +17,23 @@ const NORMAL: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Tables {
     /// Display bytes by `v / (1 + v)`.
-    curve: Vec<u8>,
-    normal: Vec<f32>,
+    curve: Box<[u8; CURVE]>,
+    normal: Box<[f32; NORMAL]>,
 }
 
 impl Tables {
     pub(crate) fn new() -> Self {
-        let curve = (0..CURVE).map(|i| {
+        let (mut curve, mut normal) = (Box::new([0; CURVE]), Box::new([0.0; NORMAL]));
+        for (i, byte) in curve.iter_mut().enumerate() {
             let t = (i as f32 + 0.5) / CURVE as f32;
-            (tone(t / (1.0 - t)) * 255.0 + 0.5) as u8
-        });
-        // Sums of twelve uniform numbers.
-        let normal = (0..NORMAL as u64).map(|i| {
-            let draws = (0..12).map(|k| unit((mix64(i * 12 + k + 1) >> 32) as u32));
-            draws.sum::<f32>() - 6.0
-        });
-        Self {
-            curve: curve.collect(),
-            normal: normal.collect(),
+            *byte = (tone(t / (1.0 - t)) * 255.0 + 0.5) as u8;
         }
+        // Sums of twelve uniform numbers.
+        for (i, value) in (0..).zip(normal.iter_mut()) {
+            let draws = (0..12).map(|k| unit((mix64(i * 12 + k + 1) >> 32) as u32));
+            *value = draws.sum::<f32>() - 6.0;
+        }
+        Self { curve, normal }
     }
 }
 
@@ -74,30 +72,48 @@ struct Sensor {
     seed: u64,
 }
 
-/// Values that are worked on at once: eight pixels.
-const AT_ONCE: usize = 24;
-
 #[multiversion(targets("x86_64+avx+avx2"))]
 fn sensor_chunk(sensor: &Sensor, tables: &Tables, first: usize, light: &[Vec3], out: &mut [u8]) {
-    let (shot2, read2) = (sensor.shot * sensor.shot, sensor.read * sensor.read);
-    for (part, (bytes, light)) in out.chunks_mut(AT_ONCE).zip(light.chunks(AT_ONCE / 3)).enumerate() {
-        let (mut values, mut draws) = ([0.0_f32; AT_ONCE], [0.0_f32; AT_ONCE]);
-        for (i, light) in light.iter().enumerate() {
-            let pixel = (first + part * (AT_ONCE / 3) + i) as u64;
-            let bits = mix64(sensor.seed ^ pixel.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            values[3 * i..3 * i + 3].copy_from_slice(&light.to_array());
-            for k in 0..3 {
-                draws[3 * i + k] = tables.normal[(bits >> (12 * k)) as usize & (NORMAL - 1)];
+    // Arrays of a known length, so that nothing is copied by a call for a few bytes.
+    let (groups, rest) = light.as_chunks::<LANES>();
+    let (bytes, rest_bytes) = out.as_chunks_mut::<{ 3 * LANES }>();
+    for (part, (bytes, light)) in bytes.iter_mut().zip(groups).enumerate() {
+        sensor.eight(tables, first + part * LANES, light, bytes);
+    }
+    if !rest.is_empty() {
+        let (mut light, mut bytes) = ([Vec3::ZERO; LANES], [0; 3 * LANES]);
+        light[..rest.len()].copy_from_slice(rest);
+        sensor.eight(tables, first + groups.len() * LANES, &light, &mut bytes);
+        rest_bytes.copy_from_slice(&bytes[..rest_bytes.len()]);
+    }
+}
+
+impl Sensor {
+    /// Eight pixels, of which this is the number of the first.
+    #[inline(always)]
+    fn eight(&self, tables: &Tables, first: usize, light: &[Vec3; LANES], bytes: &mut [u8; 3 * LANES]) {
+        let (shot2, read2) = (self.shot * self.shot, self.read * self.read);
+        let (mut values, mut draws) = ([F8::ZERO; 3], [F8::ZERO; 3]);
+        for i in 0..LANES {
+            let pixel = (first + i) as u64;
+            let bits = mix64(self.seed ^ pixel.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            for (k, light) in light[i].to_array().into_iter().enumerate() {
+                let at = 3 * i + k;
+                values[at / LANES].0[at % LANES] = light;
+                draws[at / LANES].0[at % LANES] = tables.normal[(bits >> (12 * k)) as usize & (NORMAL - 1)];
             }
         }
-        let mut places = [0_i32; AT_ONCE];
-        for ((place, v), draw) in places.iter_mut().zip(&values).zip(&draws) {
-            let v = (v * sensor.exposure).max(0.0);
-            let v = (v + draw * (v * shot2 + read2).sqrt()).max(0.0);
-            *place = (v / (1.0 + v) * CURVE as f32) as i32;
-        }
-        for (byte, place) in bytes.iter_mut().zip(&places) {
-            *byte = tables.curve[(*place as usize).min(CURVE - 1)];
+        for ((value, draw), bytes) in values.iter().zip(&draws).zip(bytes.as_chunks_mut::<LANES>().0) {
+            let v = (*value * self.exposure).max(F8::ZERO);
+            let v = (v + *draw * (v * shot2 + read2).sqrt()).max(F8::ZERO);
+            // Casts to whole numbers look at each lane for what is no number; this leaves them in the lower bits.
+            let places = (v.div(v + 1.0) * CURVE as f32)
+                .min(F8::splat((CURVE - 1) as f32))
+                .floor();
+            let places = places.whole_bits();
+            for (byte, place) in bytes.iter_mut().zip(places) {
+                *byte = tables.curve[place as usize & (CURVE - 1)];
+            }
         }
     }
 }

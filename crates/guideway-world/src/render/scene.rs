@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use glam::{Affine3A, Mat3A, Vec3};
 
-use super::bvh::{Node, Tree, Tri, refit};
+use super::bvh::{Tree, Tree8, Tri};
+use super::eight::{Node8, refit};
 use super::maths::rotation_z;
 use super::{ObjectId, STATIC_BASE};
 use crate::environment::Environment;
@@ -27,7 +28,7 @@ pub(crate) struct Face {
 pub(crate) struct Shape {
     /// Keeps the mesh alive, so that its address stays its name.
     mesh: Arc<Mesh>,
-    nodes: Vec<Node>,
+    nodes: Vec<Node8>,
     corners: Vec<[Vec3; 3]>,
     pub(crate) faces: Vec<Face>,
 }
@@ -64,7 +65,7 @@ impl Shape {
                 faces,
             };
         }
-        let tree = Tree::of_triangles(&corners);
+        let tree = Tree8::of_triangles(&corners);
         Self {
             mesh,
             nodes: tree.nodes,
@@ -79,7 +80,8 @@ impl Shape {
             let at = place.translation.into();
             return (at, at);
         };
-        let (center, half) = ((root.min + root.max) * 0.5, (root.max - root.min) * 0.5);
+        let (low, high) = root.bounds();
+        let (center, half) = ((low + high) * 0.5, (high - low) * 0.5);
         let (center, m) = (place.transform_point3(center), place.matrix3);
         let half = Vec3::from(m.x_axis.abs() * half.x + m.y_axis.abs() * half.y + m.z_axis.abs() * half.z);
         // Rounding must not cut anything off.
@@ -118,7 +120,7 @@ pub(crate) struct Owner {
 /// Everything that stands still.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node8>,
     pub(crate) tris: Vec<Tri>,
     pub(crate) owners: Vec<Owner>,
     pub(crate) instances: Vec<Instance>,
@@ -129,13 +131,13 @@ pub(crate) struct Standing {
 /// A labelled thing that stands still, alone.
 #[derive(Debug, Default)]
 pub(crate) struct Alone {
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node8>,
     pub(crate) tris: Vec<Tri>,
 }
 
 impl Alone {
     fn new(corners: &[[Vec3; 3]]) -> Self {
-        let tree = Tree::of_triangles(corners);
+        let tree = Tree8::of_triangles(corners);
         Self {
             nodes: tree.nodes,
             tris: tree.order.iter().map(|i| Tri::new(corners[*i as usize])).collect(),
@@ -172,7 +174,7 @@ impl Standing {
             }
             instances.push(Instance::new(Arc::clone(shape), place, object, piece.signal, 0, 0));
         }
-        let tree = Tree::of_triangles(&corners);
+        let tree = Tree8::of_triangles(&corners);
         Self {
             nodes: tree.nodes,
             tris: tree.order.iter().map(|i| Tri::new(corners[*i as usize])).collect(),
@@ -267,7 +269,7 @@ pub(crate) struct Mover {
 /// The triangles of an actor at its place.
 #[derive(Debug, Default)]
 pub(crate) struct Placed {
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node8>,
     pub(crate) tris: Vec<Tri>,
     /// Roots of its parts' trees.
     pub(crate) roots: Vec<u32>,
@@ -397,14 +399,22 @@ impl Moving {
         for (instance, part) in instances.iter().zip(&self.parts[mover.parts.clone()]) {
             let shape = &*instance.shape;
             let (first_node, first_tri) = (out.nodes.len(), out.tris.len());
-            let moved = |p: Vec3| part.world_from_mesh.transform_point3(p);
+            let place = part.world_from_mesh;
             out.roots.push(first_node as u32);
-            out.tris.extend(shape.corners.iter().map(|c| Tri::new(c.map(moved))));
+            for [a, b, c] in &shape.corners {
+                // Not `map`, which compilers leave as calls.
+                let corners = [
+                    place.transform_point3(*a),
+                    place.transform_point3(*b),
+                    place.transform_point3(*c),
+                ];
+                out.tris.push(Tri::new(corners));
+            }
             out.nodes.extend_from_slice(&shape.nodes);
             let (nodes, tris) = (&mut out.nodes[first_node..], &out.tris[first_tri..]);
             refit(nodes, |i| (tris[i].low(), tris[i].high()));
             for node in nodes {
-                node.first += if node.count > 0 { first_tri } else { first_node } as u32;
+                node.shift(first_node as u32, first_tri as u32);
             }
         }
         out

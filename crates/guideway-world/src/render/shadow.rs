@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use glam::{Affine3A, Mat3, Vec3};
 use multiversion::multiversion;
 
-use super::bvh::{Meets, Node, STACK, Tree, Tri, Visit, refit};
-use super::lanes::{F8, M8, V8, each};
+use super::bvh::{Meets, Tree, Tree8, Tri, Visit};
+use super::eight::{Node8, Stack, refit};
+use super::lanes::{F8, LANES, M8, V8, each};
 use super::scene::{Moving, Placed, Standing};
 use super::trace::{GROUPS, turn};
 use crate::material::Semantic;
@@ -59,7 +60,7 @@ fn along(p: &V8, line: Vec3) -> F8 {
 /// Trees and triangles in the sun's frame.
 #[derive(Debug, Default)]
 pub(crate) struct Blockers {
-    nodes: Vec<Node>,
+    nodes: Vec<Node8>,
     tris: Vec<Blocker>,
 }
 
@@ -67,7 +68,13 @@ impl Blockers {
     /// A mover's, in the places of their originals, with boxes fitted anew.
     #[cold]
     fn placed(placed: &Placed, sun_from_world: Mat3) -> Self {
-        let turned = |t: &Tri| Blocker::new(&Tri::new([t.a, t.b, t.c].map(|p| sun_from_world * p)));
+        let turned = |t: &Tri| {
+            Blocker::new(&Tri::new([
+                sun_from_world * t.a,
+                sun_from_world * t.b,
+                sun_from_world * t.c,
+            ]))
+        };
         let tris: Vec<Blocker> = placed.tris.iter().map(turned).collect();
         let mut nodes = placed.nodes.clone();
         refit(&mut nodes, |i| (tris[i].low, tris[i].high));
@@ -145,7 +152,7 @@ impl Blockers {
             })
             .map(|(t, _)| [t.a, t.b, t.c].map(|p| sun_from_world * p))
             .collect();
-        let Tree { mut nodes, order } = Tree::of_triangles_from_above(&corners);
+        let Tree8 { mut nodes, order } = Tree8::of_triangles_from_above(&corners);
         let tris: Vec<Blocker> = order
             .iter()
             .map(|i| Blocker::new(&Tri::new(corners[*i as usize])))
@@ -196,6 +203,10 @@ struct Asking<'a> {
     low: V8,
     high_u: F8,
     high_v: F8,
+    /// Bounds of all groups.
+    lowest: Vec3,
+    highest_u: f32,
+    highest_v: f32,
 }
 
 /// Marks the points that something hides from the sun, the ego vehicle's shadow included. Points are relative to `origin`; those that
@@ -239,9 +250,10 @@ pub(crate) fn shade_plain(
     let mut blockers = light.standing;
     let mut roots: &[u32] = &[0];
     let mut own = Some(hint);
+    let mut stack = Stack::new();
     loop {
         for root in roots {
-            asking.walk(&blockers.nodes, *root, &blockers.tris, &mut own);
+            asking.walk(&blockers.nodes, *root, &blockers.tris, &mut own, &mut stack);
         }
         if !asking.any() {
             return;
@@ -279,7 +291,7 @@ pub(crate) fn shade_plain(
             asking.points = then;
             asking.bound();
             for root in roots {
-                asking.walk_again(&blockers.nodes, *root, &blockers.tris);
+                asking.walk_again(&blockers.nodes, *root, &blockers.tris, &mut stack);
             }
             asking.points = now;
             asking.bound();
@@ -307,6 +319,9 @@ impl<'a> Asking<'a> {
             low: V8::default(),
             high_u: F8::ZERO,
             high_v: F8::ZERO,
+            lowest: Vec3::ZERO,
+            highest_u: 0.0,
+            highest_v: 0.0,
         };
         out.bound();
         out
@@ -315,9 +330,18 @@ impl<'a> Asking<'a> {
     /// Bounds of the points that still ask, by group. A group without any gets bounds that nothing meets.
     #[inline(always)]
     fn bound(&mut self) {
-        for g in 0..GROUPS {
-            self.bound_group(g);
+        self.bound_groups((1 << GROUPS) - 1);
+    }
+
+    /// The same after some groups, as bits, have changed.
+    #[inline(always)]
+    fn bound_groups(&mut self, mut changed: u32) {
+        while changed != 0 {
+            self.bound_group(changed.trailing_zeros() as usize & (GROUPS - 1));
+            changed &= changed - 1;
         }
+        self.lowest = Vec3::new(self.low.x.lowest(), self.low.y.lowest(), self.low.z.lowest());
+        (self.highest_u, self.highest_v) = (self.high_u.highest(), self.high_v.highest());
     }
 
     #[inline(always)]
@@ -344,80 +368,75 @@ impl<'a> Asking<'a> {
     /// Do some points still ask?
     #[inline(always)]
     fn any(&self) -> bool {
-        self.low.x.lt(F8::splat(f32::INFINITY)).any()
+        self.lowest.x < f32::INFINITY
     }
 
     /// Tests one triangle.
     #[inline(always)]
     fn shaded_by(&mut self, tri: &Blocker) -> bool {
         let found = self.triangle(tri);
-        let mut changed = found;
-        while changed != 0 {
-            self.bound_group(changed.trailing_zeros() as usize);
-            changed &= changed - 1;
+        if found != 0 {
+            self.bound_groups(found);
         }
         found != 0
     }
 
     #[inline(never)]
-    fn walk_again(&mut self, nodes: &[Node], root: u32, tris: &[Blocker]) {
-        self.walk(nodes, root, tris, &mut None);
+    fn walk_again(&mut self, nodes: &[Node8], root: u32, tris: &[Blocker], stack: &mut Stack) {
+        self.walk(nodes, root, tris, &mut None, stack);
+    }
+
+    /// The boxes of a node that may stand before the sun, as bits.
+    #[inline(always)]
+    fn boxes(&self, node: &Node8) -> u32 {
+        let near = node.x[1].ge(F8::splat(self.lowest.x))
+            & node.y[1].ge(F8::splat(self.lowest.y))
+            & node.z[1].gt(F8::splat(self.lowest.z))
+            & node.x[0].le(F8::splat(self.highest_u))
+            & node.y[0].le(F8::splat(self.highest_v));
+        let (mut left, mut lanes) = (near.bits(), 0);
+        while left != 0 {
+            let lane = left.trailing_zeros() as usize & (LANES - 1);
+            left &= left - 1;
+            lanes |= u32::from(self.meets(node.low(lane), node.high(lane))) << lane;
+        }
+        lanes
     }
 
     /// Everything below `root`; what shades is noted in `hint`.
     #[inline(always)]
-    fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Blocker], hint: &mut Option<&mut Hint>) {
-        let Some(top) = nodes.get(root as usize) else {
-            return;
-        };
-        if !self.meets(top.min, top.max) {
-            return;
-        }
-        let mut stack = [0_u32; STACK];
-        let mut depth = 0;
-        let mut at = root;
+    fn walk(&mut self, nodes: &[Node8], root: u32, tris: &[Blocker], hint: &mut Option<&mut Hint>, stack: &mut Stack) {
+        stack.begin();
+        let mut next = nodes.get(root as usize);
         loop {
-            let node = &nodes[at as usize];
-            if node.count > 0 {
-                let first = node.first as usize;
-                let mut changed = 0;
-                for (i, tri) in tris[first..first + node.count as usize].iter().enumerate() {
-                    let found = self.triangle(tri);
-                    if found != 0
-                        && let Some(hint) = hint
-                    {
-                        hint.note((first + i) as u32);
-                    }
-                    changed |= found;
-                }
-                if changed != 0 {
-                    while changed != 0 {
-                        self.bound_group(changed.trailing_zeros() as usize);
-                        changed &= changed - 1;
-                    }
-                    if !self.any() {
-                        return;
-                    }
-                }
-            } else {
-                let (a, b) = (&nodes[node.first as usize], &nodes[node.first as usize + 1]);
-                let (in_a, in_b) = (self.meets(a.min, a.max), self.meets(b.min, b.max));
-                if in_a && in_b {
-                    stack[depth] = node.first + 1;
-                    depth += 1;
-                    at = node.first;
-                    continue;
-                }
-                if in_a || in_b {
-                    at = node.first + u32::from(in_b);
-                    continue;
-                }
+            if let Some(node) = next {
+                stack.push(node, self.boxes(node), &F8::ZERO);
             }
-            if depth == 0 {
+            let Some(waiting) = stack.pop(0.0) else {
                 return;
+            };
+            next = None;
+            if waiting.count == 0 {
+                next = Some(&nodes[waiting.first as usize]);
+                continue;
             }
-            depth -= 1;
-            at = stack[depth];
+            let first = waiting.first as usize;
+            let mut changed = 0;
+            for (i, tri) in tris[first..first + waiting.count as usize].iter().enumerate() {
+                let found = self.triangle(tri);
+                if found != 0
+                    && let Some(hint) = hint
+                {
+                    hint.note((first + i) as u32);
+                }
+                changed |= found;
+            }
+            if changed != 0 {
+                self.bound_groups(changed);
+                if !self.any() {
+                    return;
+                }
+            }
         }
     }
 

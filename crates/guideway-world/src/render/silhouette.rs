@@ -8,9 +8,10 @@ use guideway_core::{Camera, DVec3};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::bvh::{Meets as _, Node, Tri};
+use super::bvh::{Meets as _, Tri};
+use super::eight::{Node8, Stack};
 use super::lens::{Grid, RayCache, Rays};
-use super::picture::{pose_of_tiles, tile_of, world_from_camera};
+use super::picture::{aim, pose_of_tiles, world_from_camera};
 use super::scene::{Moving, Standing};
 use super::trace::{MISS, TILE, Tile};
 use super::{ObjectId, STATIC_BASE, Shot, Silhouette, Snapshot};
@@ -20,7 +21,7 @@ const STRIDE: usize = 4;
 
 /// The trees of one object.
 struct Alone<'a> {
-    nodes: &'a [Node],
+    nodes: &'a [Node8],
     tris: &'a [Tri],
     roots: &'a [u32],
     low: Vec3,
@@ -74,11 +75,9 @@ pub(crate) fn silhouettes(
 fn moving_object(moving: &Moving, object: ObjectId) -> Option<Alone<'_>> {
     let index = moving.movers[..moving.seen].iter().position(|m| m.object == object)?;
     let (motion, placed) = (moving.movers[index].motion, moving.placed(index));
-    let mut roots = placed.roots.iter().map(|root| &placed.nodes[*root as usize]);
+    let mut roots = placed.roots.iter().map(|root| placed.nodes[*root as usize].bounds());
     let first = roots.next()?;
-    let (low, high) = roots.fold((first.min, first.max), |(low, high), n| {
-        (low.min(n.min), high.max(n.max))
-    });
+    let (low, high) = roots.fold(first, |(low, high), own| (low.min(own.0), high.max(own.1)));
     Some(Alone {
         nodes: &placed.nodes,
         tris: &placed.tris,
@@ -91,12 +90,13 @@ fn moving_object(moving: &Moving, object: ObjectId) -> Option<Alone<'_>> {
 
 fn standing_object(standing: &Standing, object: ObjectId) -> Option<Alone<'_>> {
     let alone = standing.objects.get(&object)?;
+    let (low, high) = alone.nodes.first()?.bounds();
     Some(Alone {
         nodes: &alone.nodes,
         tris: &alone.tris,
         roots: &[0],
-        low: alone.nodes.first()?.min,
-        high: alone.nodes.first()?.max,
+        low,
+        high,
         frame: Box::new(|_| None),
     })
 }
@@ -110,9 +110,10 @@ struct View<'a> {
 }
 
 #[multiversion(targets("x86_64+avx+avx2"))]
-fn walk(tile: &mut Tile, alone_nodes: &[Node], alone_tris: &[Tri], roots: &[u32]) {
+fn walk(tile: &mut Tile, alone_nodes: &[Node8], alone_tris: &[Tri], roots: &[u32]) {
+    let mut stack = Stack::new();
     for root in roots {
-        tile.walk(alone_nodes, *root, alone_tris, 0);
+        tile.walk(alone_nodes, *root, alone_tris, 0, &mut stack);
     }
 }
 
@@ -217,6 +218,7 @@ impl View<'_> {
             return 0;
         }
         let mut met = 0;
+        let (mut here, mut there) = (Tile::default(), Tile::default());
         for row in y.start / TILE..y.end.div_ceil(TILE).min(rows.div_ceil(TILE)) {
             // Beyond the image's edges the shutter goes on at its pace.
             let offset = if step == 1 { 0 } else { self.size[1] };
@@ -224,16 +226,18 @@ impl View<'_> {
             let (pose, dt) = pose_of_tiles(self.snapshot.state, self.shot, image_row, self.size[1]);
             let frame = (alone.frame)(dt);
             for column in x.start / TILE..x.end.div_ceil(TILE).min(rays.columns) {
-                let Some(mut tile) = tile_of(&rays.tiles[row * rays.columns + column], pose) else {
+                let mut tile = &mut here;
+                if !aim(tile, &rays.tiles[row * rays.columns + column], pose) {
                     continue;
-                };
+                }
                 if let Some(frame) = frame {
-                    tile = tile.moved(frame);
+                    there.follow(tile, frame);
+                    tile = &mut there;
                 }
                 if !tile.meets(alone.low, alone.high) {
                     continue;
                 }
-                walk(&mut tile, alone.nodes, alone.tris, alone.roots);
+                walk(tile, alone.nodes, alone.tris, alone.roots);
                 for (j, hits) in tile.hit.iter().enumerate() {
                     for (i, hit) in hits.iter().enumerate() {
                         met += u32::from(*hit != MISS && counts(column * TILE + i, row * TILE + j));

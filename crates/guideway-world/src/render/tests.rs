@@ -6,15 +6,15 @@ use glam::{Affine3A, Quat, Vec3};
 use guideway_core::{Camera, CameraModel, DQuat, DVec3, Intrinsics, Se3};
 use rand::RngExt as _;
 
-use super::cast::{Packet, trace_packet, trace_packet_plain};
+use super::cast::{trace_packet, trace_packet_plain};
 use super::lanes::{F8, LANES, M8, V8};
 use super::lens::{Grid, Rays};
-use super::picture::tile_of;
+use super::picture::aim;
 use super::scene::{Moving, Shapes, Standing};
 use super::shadow::{Blockers, Hint, Sunlight, shade, shade_plain};
 use super::sun::sun_direction;
 use super::tiles::{trace_tile, trace_tile_plain};
-use super::trace::{GROUPS, MISS};
+use super::trace::{GROUPS, MISS, Tile};
 use super::*;
 use crate::Seed;
 use crate::actors::{Joint, Kinematics, Model, Part};
@@ -159,6 +159,23 @@ fn random_rays(count: usize, dts: &[f32]) -> Vec<Ray> {
         .collect()
 }
 
+/// Rays of a lidar: they come together in flat fans.
+fn sweep_rays(dts: &[f32]) -> Vec<Ray> {
+    let mut rays = Vec::new();
+    for column in 0..360 {
+        let around = column as f32 / 360.0 * std::f32::consts::TAU;
+        for ring in 0..12 {
+            let up = (-30.0 + 4.0 * ring as f32).to_radians();
+            rays.push(Ray {
+                origin: Vec3::new(3.0, -2.0, 4.0),
+                direction: Vec3::new(up.cos() * around.cos(), up.cos() * around.sin(), up.sin()),
+                dt: dts[column * dts.len() / 360],
+            });
+        }
+    }
+    rays
+}
+
 fn snapshot<'a>(environment: &'a Environment, state: &'a WorldState, params: &'a SceneParams) -> Snapshot<'a> {
     Snapshot {
         environment,
@@ -250,7 +267,8 @@ fn a_ray_alone_meets_the_same_bits_as_among_others() {
     let renderer = CpuRenderer::new(&environment);
     let params = SceneParams::default();
     let snapshot = snapshot(&environment, &state, &params);
-    let rays = random_rays(1500, &[0.0, -0.03, 0.04]);
+    let mut rays = random_rays(1500, &[0.0, -0.03, 0.04]);
+    rays.extend(sweep_rays(&[-0.04, 0.0, 0.04]));
     let mut together = Vec::new();
     renderer.cast(&snapshot, &rays, &mut together);
     assert!(together.iter().filter(|h| h.object != 0).count() > 10);
@@ -291,7 +309,8 @@ fn the_tree_finds_what_brute_force_finds() {
     }
     let renderer = CpuRenderer::new(&environment);
     let params = SceneParams::default();
-    let rays = random_rays(2000, &[0.05]);
+    let mut rays = random_rays(2000, &[0.05]);
+    rays.extend(sweep_rays(&[0.05]));
     let mut hits = Vec::new();
     renderer.cast(&snapshot(&environment, &state, &params), &rays, &mut hits);
     let mut triangles: Vec<[Vec3; 3]> = Vec::new();
@@ -330,8 +349,11 @@ fn wide_and_narrow_registers_give_the_same_bits() {
     let (mut shaded, mut hint) = (0, Hint::default());
     for (index, rays) in rays.tiles.iter().enumerate() {
         let dt = if index % 2 == 0 { 0.0 } else { 0.02 };
-        let Some(tile) = tile_of(rays, pose) else { continue };
-        let (mut a, mut b) = (tile.clone(), tile);
+        let mut a = Tile::default();
+        if !aim(&mut a, rays, pose) {
+            continue;
+        }
+        let mut b = a.clone();
         trace_tile(&standing, &moving, &mut a, dt);
         trace_tile_plain(&standing, &moving, &mut b, dt);
         assert_eq!((a.t, a.hit), (b.t, b.hit), "tile {index}");
@@ -349,15 +371,15 @@ fn wide_and_narrow_registers_give_the_same_bits() {
         shaded += wide.iter().flat_map(|m| m.0).filter(|m| *m != 0).count();
     }
     assert!(shaded > 1000);
-    for rays in random_rays(400, &[0.03]).chunks(LANES) {
+    let fans = sweep_rays(&[0.03]);
+    for rays in random_rays(400, &[0.03]).chunks(LANES).chain(fans.chunks(LANES)) {
         let at = |lane: usize| rays[lane.min(rays.len() - 1)];
         let origin = V8::gather(std::array::from_fn(|lane| at(lane).origin));
         let dir = V8::gather(std::array::from_fn(|lane| at(lane).direction));
-        let packet = Packet::new(origin, dir, F8::splat(f32::INFINITY));
-        let (mut a, mut b) = (packet.clone(), packet);
-        trace_packet(&standing, &moving, &mut a, 0.03);
-        trace_packet_plain(&standing, &moving, &mut b, 0.03);
-        assert_eq!((a.t, a.hit), (b.t, b.hit));
+        let reach = F8::splat(f32::INFINITY);
+        let a = trace_packet(&standing, &moving, &origin, &dir, reach, 0.03);
+        let b = trace_packet_plain(&standing, &moving, &origin, &dir, reach, 0.03);
+        assert_eq!(a, b);
     }
 }
 

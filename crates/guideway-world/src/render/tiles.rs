@@ -4,7 +4,8 @@ use glam::Vec3;
 use multiversion::multiversion;
 
 use super::bvh::{Meets, Visit};
-use super::cast::{Packet, trace_packet};
+use super::cast::trace_packet;
+use super::eight::Stack;
 use super::lanes::{F8, LANES, M8, V8, each};
 use super::lights::{Light, Lit};
 use super::scene::{Moving, Standing};
@@ -22,14 +23,21 @@ pub(crate) fn trace_tile_plain(standing: &Standing, moving: &Moving, tile: &mut 
     let (mut nodes, mut tris, mut number) = (&standing.nodes[..], &standing.tris[..], 0);
     let mut roots: &[u32] = &[0];
     let mut frame = None;
+    // The tile as a mover sees it.
+    let mut other: Option<Tile> = None;
+    let mut stack = Stack::new();
     let mut crowd = Crowd::new(moving, dt);
     loop {
-        let mut moved = frame.map(|f| tile.moved(f));
-        let subject = moved.as_mut().unwrap_or(tile);
-        for root in roots {
-            subject.walk(nodes, *root, tris, number);
+        let mut subject = &mut *tile;
+        if let Some(frame) = frame {
+            let moved = other.get_or_insert_default();
+            moved.follow(subject, frame);
+            subject = moved;
         }
-        if let Some(moved) = moved {
+        for root in roots {
+            subject.walk(nodes, *root, tris, number, &mut stack);
+        }
+        if let (Some(_), Some(moved)) = (frame, &other) {
             (tile.t, tile.hit) = (moved.t, moved.hit);
             tile.shorten();
         }
@@ -146,9 +154,8 @@ fn lamp_shadow(
             continue;
         }
         let reach = used[g].pick(F8::splat(0.998), F8::splat(-1.0));
-        let mut packet = Packet::new(V8::splat(lamp), points[g] + from, reach);
-        trace_packet(standing, moving, &mut packet, dt);
-        *out = F8(each!(|lane| if packet.hit[lane] == MISS { 1.0 } else { 0.0 }));
+        let (_, met) = trace_packet(standing, moving, &V8::splat(lamp), &(points[g] + from), reach, dt);
+        *out = F8(each!(|lane| if met[lane] == MISS { 1.0 } else { 0.0 }));
     }
     out
 }

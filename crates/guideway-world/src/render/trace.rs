@@ -6,7 +6,8 @@
 
 use glam::{Affine3A, Vec3};
 
-use super::bvh::{Meets, Node, STACK, Tri};
+use super::bvh::{Meets, Tri};
+use super::eight::{Node8, Stack};
 use super::lanes::{F8, LANES, M8, V8, each};
 
 /// Side of a tile, px.
@@ -18,14 +19,49 @@ pub(crate) const MISS: u32 = u32::MAX;
 /// Bit of triangles that move.
 pub(crate) const MOVING: u32 = 1 << 31;
 
-/// Eight half-spaces `n · p + offset >= limit` that enclose the rays of a tile.
+/// Eight half-spaces `n · p + offset >= limit` that enclose the rays of a bundle.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Volume {
     positive: V8,
     negative: V8,
     offset: F8,
     limit: F8,
+    /// Those that are used, one by one.
+    planes: [Plane; USED],
 }
+
+/// A half-space, and for each axis whether the upper end of a box reaches farthest into it.
+#[derive(Debug, Clone, Copy)]
+struct Plane {
+    normal: Vec3,
+    offset: f32,
+    upper: [bool; 3],
+}
+
+impl Default for Plane {
+    #[inline(always)]
+    fn default() -> Self {
+        Self {
+            normal: Vec3::ZERO,
+            offset: 0.0,
+            upper: [false; 3],
+        }
+    }
+}
+
+impl Plane {
+    #[inline(always)]
+    fn new((normal, offset): (Vec3, f32)) -> Self {
+        Self {
+            normal,
+            offset,
+            upper: [normal.x > 0.0, normal.y > 0.0, normal.z > 0.0],
+        }
+    }
+}
+
+/// Half-spaces that bound something.
+const USED: usize = 6;
 
 /// The lane of the half-space before the farthest ray's end: its limit is that distance, negative.
 const NEAR: usize = 5;
@@ -38,7 +74,38 @@ impl Volume {
             negative: V8::gather(each!(|i| planes[i].0.min(Vec3::ZERO))),
             offset: F8(each!(|i| planes[i].1)),
             limit: F8::ZERO,
+            planes: each!(|i| Plane::new(planes[i])),
         }
+    }
+
+    /// Nothing that begins farther away along the axis is of interest.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, far: f32) {
+        self.limit.0[NEAR] = -far;
+    }
+
+    #[inline(always)]
+    pub(crate) fn far(&self) -> f32 {
+        -self.limit.0[NEAR]
+    }
+
+    /// Which boxes of a node reach into all half-spaces, as bits, and how far away along the axis each is.
+    #[inline(always)]
+    pub(crate) fn boxes(&self, node: &Node8) -> (u32, F8) {
+        let mut meets = M8::splat(true);
+        let mut near = F8::ZERO;
+        for (i, plane) in self.planes.iter().enumerate() {
+            let (n, [x, y, z]) = (plane.normal, plane.upper);
+            let reach = node.x[usize::from(x)] * n.x
+                + node.y[usize::from(y)] * n.y
+                + node.z[usize::from(z)] * n.z
+                + plane.offset;
+            meets = meets & reach.ge(F8::splat(self.limit.0[i]));
+            if i == NEAR {
+                near = -reach;
+            }
+        }
+        (meets.bits(), near)
     }
 
     /// How far a box reaches into each half-space.
@@ -130,44 +197,135 @@ impl Cone {
         }
     }
 
+    /// Around the directions of eight rays, of those that `used` marks: flat where they lie in a plane.
+    #[inline(always)]
+    pub(crate) fn fan(dirs: &V8, used: M8) -> Self {
+        let length = dirs.length().max(F8::splat(f32::MIN_POSITIVE));
+        let unit = used.pick(F8::splat(1.0).div(length), F8::ZERO);
+        let sum = Vec3::new(
+            (dirs.x * unit).total(),
+            (dirs.y * unit).total(),
+            (dirs.z * unit).total(),
+        );
+        let axis = sum.normalize_or(Vec3::Z);
+        let along = dirs.dot_vec(axis);
+        // Beyond 72 degrees from the axis.
+        let open = (used & along.le(length * 0.3)).any();
+        let ahead = along.max(F8::splat(f32::MIN_POSITIVE));
+        let beside = V8 {
+            x: dirs.x.div(ahead) - F8::splat(axis.x),
+            y: dirs.y.div(ahead) - F8::splat(axis.y),
+            z: dirs.z.div(ahead) - F8::splat(axis.z),
+        };
+        // One side runs along the widest spread.
+        let spread = used.pick(beside.dot(&beside), F8::ZERO);
+        let most = spread.highest();
+        let lane = spread.ge(F8::splat(most)).bits().trailing_zeros();
+        let u = beside.lane(lane as usize & (LANES - 1));
+        let u = u - axis * u.dot(axis);
+        let u = if most > 1e-16 {
+            u.normalize_or_zero()
+        } else {
+            Vec3::ZERO
+        };
+        let u = if u == Vec3::ZERO {
+            axis.any_orthonormal_vector()
+        } else {
+            u
+        };
+        let v = axis.cross(u);
+        let (low_u, high_u) = slopes(beside.dot_vec(u), used);
+        let (low_v, high_v) = slopes(beside.dot_vec(v), used);
+        Self {
+            axis,
+            sides: [u - axis * low_u, axis * high_u - u, v - axis * low_v, axis * high_v - v],
+            corners: V8::default(),
+            open,
+        }
+    }
+
+    /// Holds rays from these origins, of those that `used` marks.
+    #[inline(always)]
+    pub(crate) fn volume_from(&self, origins: &V8, used: M8) -> Volume {
+        let none = F8::splat(f32::INFINITY);
+        let size = used.pick(origins.x.abs() + origins.y.abs() + origins.z.abs(), F8::ZERO);
+        let slack = 1e-4 + 2e-6 * size.highest();
+        let normals = self.normals();
+        self.planes(each!(|i| slack - used.pick(origins.dot_vec(normals[i]), none).lowest()))
+    }
+
+    /// Normals of the half-spaces around the rays.
+    #[inline(always)]
+    fn normals(&self) -> [Vec3; USED] {
+        let [a, b, c, d] = self.sides;
+        [a, b, c, d, self.axis, -self.axis]
+    }
+
     #[inline(always)]
     fn volume(&self, origin: Vec3) -> Volume {
         // World coordinates reach a kilometre and more; their rounding must not cut anything off.
         let slack = 1e-4 + 2e-6 * origin.abs().element_sum();
-        let plane = |n: Vec3| (n, slack - n.dot(origin));
+        let normals = self.normals();
+        self.planes(each!(|i| slack - normals[i].dot(origin)))
+    }
+
+    #[inline(always)]
+    fn planes(&self, offsets: [f32; USED]) -> Volume {
         let any = (Vec3::ZERO, 1.0);
         if self.open {
             return Volume::new([any; LANES]);
         }
+        let (n, o) = (self.normals(), offsets);
         Volume::new([
-            plane(self.sides[0]),
-            plane(self.sides[1]),
-            plane(self.sides[2]),
-            plane(self.sides[3]),
-            plane(self.axis),
-            plane(-self.axis),
+            (n[0], o[0]),
+            (n[1], o[1]),
+            (n[2], o[2]),
+            (n[3], o[3]),
+            (n[4], o[4]),
+            (n[NEAR], o[NEAR]),
             any,
             any,
         ])
     }
 }
 
-impl Tile {
-    /// Rays that have met nothing yet. `t` is how far each looks.
-    #[expect(clippy::large_types_passed_by_value, reason = "kept, not copied again")]
-    #[inline(always)]
-    pub(crate) fn new(origin: Vec3, dirs: [V8; GROUPS], t: [F8; GROUPS], cone: Cone) -> Self {
-        let mut tile = Self {
-            origin,
-            dirs,
-            t,
+/// The least and the greatest of what `used` marks, and a little more.
+#[inline(always)]
+fn slopes(slopes: F8, used: M8) -> (f32, f32) {
+    let low = used.pick(slopes, F8::splat(f32::INFINITY)).lowest();
+    let high = used.pick(slopes, F8::splat(f32::NEG_INFINITY)).highest();
+    let slack = 1e-6 + 1e-5 * (high - low).abs();
+    (low - slack, high + slack)
+}
+
+impl Default for Tile {
+    /// Without a ray.
+    fn default() -> Self {
+        Self {
+            origin: Vec3::ZERO,
+            dirs: [V8::default(); GROUPS],
+            t: [F8::splat(-1.0); GROUPS],
             hit: [[MISS; LANES]; GROUPS],
+            cone: Cone {
+                axis: Vec3::Z,
+                sides: [Vec3::ZERO; 4],
+                corners: V8::default(),
+                open: true,
+            },
             volume: Volume::new([(Vec3::ZERO, 1.0); LANES]),
-            cone,
-        };
-        tile.volume = cone.volume(origin);
-        tile.shorten();
-        tile
+        }
+    }
+}
+
+impl Tile {
+    /// The directions and how far they look are in place: nothing is met yet.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, origin: Vec3, cone: Cone) {
+        self.origin = origin;
+        self.hit = [[MISS; LANES]; GROUPS];
+        self.volume = cone.volume(origin);
+        self.cone = cone;
+        self.shorten();
     }
 
     /// The lanes of a group that met something.
@@ -180,7 +338,7 @@ impl Tile {
     #[inline(always)]
     pub(crate) fn shorten(&mut self) {
         if !self.cone.open {
-            self.volume.limit.0[NEAR] = -self.far();
+            self.volume.end(self.far());
         }
     }
 
@@ -193,75 +351,44 @@ impl Tile {
         far.highest()
     }
 
-    /// The same rays seen from a moved frame.
+    /// The rays of another tile seen from a moved frame.
     #[inline(always)]
-    pub(crate) fn moved(&self, frame: Affine3A) -> Self {
+    pub(crate) fn follow(&mut self, tile: &Self, frame: Affine3A) {
         let rotation = frame.matrix3;
-        let dirs = each!(|g| turn(rotation, &self.dirs[g]));
-        let mut tile = Self::new(
-            frame.transform_point3(self.origin),
-            dirs,
-            self.t,
-            self.cone.turned(rotation),
-        );
-        tile.hit = self.hit;
-        tile
+        // Not two iterators joined, which compilers leave as a call.
+        for g in 0..GROUPS {
+            self.dirs[g] = turn(rotation, &tile.dirs[g]);
+        }
+        self.t = tile.t;
+        self.begin(frame.transform_point3(tile.origin), tile.cone.turned(rotation));
+        self.hit = tile.hit;
     }
 
     /// Everything below `root`; `number` is that of the first of `tris`.
     #[inline(always)]
-    pub(crate) fn walk(&mut self, nodes: &[Node], root: u32, tris: &[Tri], number: u32) {
-        let Some(top) = nodes.get(root as usize) else {
-            return;
-        };
-        if !self.meets(top.min, top.max) {
-            return;
-        }
-        let mut stack = [(0_u32, 0.0_f32); STACK];
-        let mut depth = 0;
-        let mut at = root;
+    pub(crate) fn walk(&mut self, nodes: &[Node8], root: u32, tris: &[Tri], number: u32, stack: &mut Stack) {
+        stack.begin();
+        let mut next = nodes.get(root as usize);
         loop {
-            let node = &nodes[at as usize];
-            if node.count > 0 {
-                let first = node.first as usize;
-                let mut changed = false;
-                for (i, tri) in tris[first..first + node.count as usize].iter().enumerate() {
-                    changed |= self.triangle(tri, (first + i) as u32 + number);
-                }
-                if changed {
-                    self.shorten();
-                }
-            } else {
-                let (a, b) = (&nodes[node.first as usize], &nodes[node.first as usize + 1]);
-                let (ra, rb) = (self.volume.reach(a.min, a.max), self.volume.reach(b.min, b.max));
-                let (in_a, in_b) = (ra.ge(self.volume.limit).all(), rb.ge(self.volume.limit).all());
-                let (near_a, near_b) = (-ra.0[NEAR], -rb.0[NEAR]);
-                if in_a && in_b {
-                    let (near, later, distance) = if near_a <= near_b {
-                        (node.first, node.first + 1, near_b)
-                    } else {
-                        (node.first + 1, node.first, near_a)
-                    };
-                    stack[depth] = (later, distance);
-                    depth += 1;
-                    at = near;
-                    continue;
-                }
-                if in_a || in_b {
-                    at = node.first + u32::from(in_b);
-                    continue;
-                }
+            if let Some(node) = next {
+                let (lanes, near) = self.volume.boxes(node);
+                stack.push(node, lanes, &near);
             }
-            loop {
-                if depth == 0 {
-                    return;
-                }
-                depth -= 1;
-                let (next, distance) = stack[depth];
-                if -distance >= self.volume.limit.0[NEAR] {
-                    at = next;
-                    break;
-                }
+            let Some(waiting) = stack.pop(self.volume.far()) else {
+                return;
+            };
+            next = None;
+            if waiting.count == 0 {
+                next = Some(&nodes[waiting.first as usize]);
+                continue;
+            }
+            let first = waiting.first as usize;
+            let mut changed = false;
+            for (i, tri) in tris[first..first + waiting.count as usize].iter().enumerate() {
+                changed |= self.triangle(tri, (first + i) as u32 + number);
+            }
+            if changed {
+                self.shorten();
             }
         }
     }

@@ -104,6 +104,11 @@ pub fn sweep(renderer: &dyn Renderer, snapshot: &Snapshot<'_>, spec: &LidarSpec,
         .map(|(packet, (hits, rays))| {
             let mut rng = seed.index(packet as u64).rng();
             let stamp_from_point = lidar_from_world * poses[packet];
+            // A matrix turns many points faster than a quaternion does.
+            let (turn, shift) = (
+                DMat3::from_quat(stamp_from_point.rotation()),
+                stamp_from_point.translation(),
+            );
             let first = packet * pattern.packet;
             let mut points = Vec::with_capacity(hits.len());
             for (i, (hit, ray)) in hits.iter().zip(rays).enumerate() {
@@ -114,7 +119,7 @@ pub fn sweep(renderer: &dyn Renderer, snapshot: &Snapshot<'_>, spec: &LidarSpec,
                 let position = pattern.direction(first + i / rings, ring) * echo.range;
                 points.push(LidarPoint {
                     position: position.as_vec3(),
-                    compensated: (stamp_from_point * position).as_vec3(),
+                    compensated: (turn * position + shift).as_vec3(),
                     intensity: echo.intensity,
                     ring: ring as u16,
                     offset_ns: pattern.offsets_ns[packet],

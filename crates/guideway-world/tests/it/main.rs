@@ -4,6 +4,7 @@
 mod brute;
 mod labels;
 mod opendrive;
+mod picture;
 mod road;
 mod scenes;
 mod sensors;

@@ -111,7 +111,8 @@ impl<'a> Placed<'a> {
             .classes
             .iter()
             .zip(has)
-            .filter_map(|(name, has)| has.then(|| name.clone()))
+            .filter(|(_, has)| *has)
+            .map(|(name, _)| name.clone())
             .collect();
         if names.is_empty() {
             return Err(Error::usage(

@@ -64,7 +64,9 @@ fn table(set: MetricSet, own: &[(&str, &MetricRow)], notes: Vec<String>) -> Rule
         notes,
     };
     for (metric, row) in own {
-        if !(has_newer && metric.starts_with("AP_R11_")) && !table.metrics.iter().any(|known| known == metric) {
+        let is_older = has_newer && metric.starts_with("AP_R11_");
+        let is_known = table.metrics.iter().any(|known| known == metric);
+        if !is_older && !is_known {
             table.metrics.push((*metric).to_owned());
             table.decimals.push(match row.unit.as_str() {
                 "count" => 0,
