@@ -428,7 +428,7 @@ fn parameters(workspace: &Workspace, report: &crate::EvalReport) {
     the rules of nuScenes have no parameter `class_ranges`
     did you mean `class_range`?
 
-    there are parameters for `nuscens`, which is none of kitti, nuscenes, av2
+    there are parameters for `nuscens`, which is none of kitti, nuscenes, av2, tracking
     did you mean `nuscenes`?
 
     there are parameters for `kitti`, whose metrics are not asked for
