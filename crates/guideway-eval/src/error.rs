@@ -216,7 +216,7 @@ pub enum EvalError {
     Slice {
         /// Name of the slice.
         slice: String,
-        /// `labels`, `detections` or `frames`.
+        /// `labels`, `detections`, `frames` or `times`.
         what: &'static str,
         /// How many there are.
         expected: usize,

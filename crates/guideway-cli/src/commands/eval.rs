@@ -232,13 +232,20 @@ fn diff(context: &Context, baseline: &str, candidate: &str, options: &DiffOption
             json!(delta.verdict),
         ]);
     }
+    let left = match diff.deltas.iter().filter(|delta| delta.verdict == "not tested").count() {
+        0 => String::new(),
+        left => format!(
+            "; {left} are not tested: KITTI's metrics, counts of tracks and what is not defined have no interval"
+        ),
+    };
+    let tested = diff.deltas.iter().filter(|delta| delta.verdict != "not tested");
     let note = format!(
-        "{:.0} % intervals, paired bootstrap over {} groups, {} resamples, seed {}; better and worse hold for all {} comparisons together",
+        "{:.0} % intervals, paired bootstrap over {} groups, {} resamples, seed {}; better and worse hold for all {} comparisons together{left}",
         diff.confidence * 100.0,
         count(diff.groups),
         count(diff.resamples),
         options.seed,
-        diff.deltas.iter().filter(|delta| delta.verdict != "not tested").count()
+        tested.count()
     );
     context.print(&Report::new(&diff).grid(grid.clone()).text(note).rows(grid))?;
     Ok(context.outcome())

@@ -50,7 +50,7 @@ impl Av2Report {
 impl Matches {
     /// The numbers of everything.
     pub fn report(&self) -> Av2Report {
-        self.report_of(&Slice::default())
+        self.report_of(&Slice::default(), false)
     }
 
     /// The numbers of slices, without matching again. In parallel, with the same bits on any number of threads.
@@ -62,7 +62,7 @@ impl Matches {
             .par_iter()
             .map(|slice| {
                 slice.check(&self.rows)?;
-                let report = self.report_of(slice);
+                let report = self.report_of(slice, false);
                 Ok(SliceReport {
                     slice: slice.name.clone(),
                     labels: report.labels.values().sum(),
@@ -72,21 +72,36 @@ impl Matches {
             .collect()
     }
 
-    fn report_of(&self, slice: &Slice) -> Av2Report {
+    /// The numbers of a draw with replacement: each frame counts so many times. A category that loses all of its labels is not in the report, and not in the
+    /// means, as if it had never been evaluated.
+    ///
+    /// # Errors
+    /// When there is not one number per frame.
+    pub fn report_of_draw(&self, times: &[u32]) -> Result<Av2Report, EvalError> {
+        let slice = Slice::new("draw").times(times.to_vec());
+        slice.check(&self.rows)?;
+        Ok(self.report_of(&slice, true))
+    }
+
+    fn report_of(&self, slice: &Slice, without_lost: bool) -> Av2Report {
         let params = &self.params;
         let recalls = linspace(0.0, 1.0, params.num_recall_samples);
-        let rows: Vec<(u64, Vec<f64>, Av2Metrics)> = self
-            .rows
-            .per_class
+        let (names, classes): (Vec<&str>, Vec<&ClassMatches3d>) = params
+            .categories
+            .iter()
+            .map(String::as_str)
+            .zip(&self.rows.per_class)
+            .filter(|(_, class)| !(without_lost && class.is_lost(slice)))
+            .unzip();
+        let rows: Vec<(u64, Vec<f64>, Av2Metrics)> = classes
             .par_iter()
-            .take(params.categories.len())
             .map(|class| summarize(class, slice, params, &recalls))
             .collect();
         let mean = |pick: fn(&Av2Metrics) -> f64| {
             let sum: f64 = rows.iter().map(|(_, _, metrics)| pick(metrics)).sum();
             sum / rows.len() as f64
         };
-        let names = || params.categories.iter().cloned();
+        let names = || names.iter().copied();
         let mut metrics: Named<Av2Metrics> = names().zip(rows.iter().map(|row| row.2)).collect();
         metrics.insert(
             AVERAGE,

@@ -44,7 +44,7 @@ pub struct Curve {
 impl Matches {
     /// The numbers of everything.
     pub fn report(&self) -> NuScenesReport {
-        self.report_of(&Slice::default())
+        self.report_of(&Slice::default(), false)
     }
 
     /// The numbers of slices, without matching again. In parallel, with the same bits on any number of threads.
@@ -59,10 +59,21 @@ impl Matches {
                 Ok(SliceReport {
                     slice: slice.name.clone(),
                     labels: self.rows.per_class.iter().map(|class| class.positives(slice)).sum(),
-                    report: self.report_of(slice),
+                    report: self.report_of(slice, false),
                 })
             })
             .collect()
+    }
+
+    /// The numbers of a draw with replacement: each frame counts so many times. A class that loses all of its labels is not in the report, and not in the means,
+    /// as if it had never been evaluated.
+    ///
+    /// # Errors
+    /// When there is not one number per frame.
+    pub fn report_of_draw(&self, times: &[u32]) -> Result<NuScenesReport, EvalError> {
+        let slice = Slice::new("draw").times(times.to_vec());
+        slice.check(&self.rows)?;
+        Ok(self.report_of(&slice, true))
     }
 
     /// Precision and errors over recall, in a slice: of a class and a threshold by their places in the parameters.
@@ -79,11 +90,15 @@ impl Matches {
         Ok(known.map(|class| curve(class, threshold, slice, &self.params)))
     }
 
-    fn report_of(&self, slice: &Slice) -> NuScenesReport {
+    fn report_of(&self, slice: &Slice, without_lost: bool) -> NuScenesReport {
         let params = &self.params;
-        let per_class: Vec<(Named<f64>, [f64; 5])> = self
-            .rows
-            .per_class
+        let (names, classes): (Vec<&str>, Vec<&ClassMatches3d>) = params
+            .class_range
+            .names()
+            .zip(&self.rows.per_class)
+            .filter(|(_, class)| !(without_lost && class.is_lost(slice)))
+            .unzip();
+        let per_class: Vec<(Named<f64>, [f64; 5])> = classes
             .par_iter()
             .map(|class| {
                 let curves: Vec<Curve> = (0..params.dist_ths.len())
@@ -98,9 +113,9 @@ impl Matches {
                 (aps, mean_errors(&curves[params.tp_threshold()], params))
             })
             .collect();
-        let names = params.class_range.names();
         let label_aps: Named<Named<f64>> = names
-            .clone()
+            .iter()
+            .copied()
             .zip(per_class.iter().map(|(aps, _)| aps.clone()))
             .collect();
         let mean_dist_aps: Named<f64> = label_aps
@@ -109,6 +124,7 @@ impl Matches {
             .collect();
         let mean_ap = mean(mean_dist_aps.values().copied());
         let label_tp_errors: Named<Named<Option<f64>>> = names
+            .into_iter()
             .zip(&per_class)
             .map(|(name, (_, errors))| {
                 let undefined = params.undefined_errors.get(name);

@@ -95,23 +95,30 @@ impl ClassMatches3d {
         row.filter(|row| *row != NONE && threshold < self.thresholds)
     }
 
-    /// Labels that count in a slice.
+    /// Labels that count in a slice, each as often as its frame.
     pub fn positives(&self, slice: &Slice) -> u64 {
-        let counted = |(label, frame): &(&u32, &u32)| slice.has_frame(**frame) && slice.has_label(**label);
-        self.label.iter().zip(&self.label_frame).filter(counted).count() as u64
+        let labels = self.label.iter().zip(&self.label_frame);
+        let counted = labels.filter(|(label, _)| slice.has_label(**label));
+        counted.map(|(_, frame)| u64::from(slice.times_of(*frame))).sum()
     }
 
-    /// Ranks of the detections that count in a slice at a threshold, best first, and whether each is a true positive.
+    /// Ranks of the detections that count in a slice at a threshold, best first, and whether each is a true positive; each as often as its frame counts.
     pub fn ranked<'a>(&'a self, threshold: usize, slice: &'a Slice) -> impl Iterator<Item = (usize, bool)> + 'a {
-        (0..self.detection.len()).filter_map(move |rank| {
-            if !slice.has_frame(self.frame[rank]) {
-                return None;
-            }
-            match self.label_of(rank, threshold) {
-                Some(label) => slice.has_label(label).then_some((rank, true)),
-                None => slice.has_detection(self.detection[rank]).then_some((rank, false)),
-            }
+        (0..self.detection.len()).flat_map(move |rank| {
+            let times = slice.times_of(self.frame[rank]) as usize;
+            let label = self.label_of(rank, threshold);
+            let counts = times > 0
+                && match label {
+                    Some(label) => slice.has_label(label),
+                    None => slice.has_detection(self.detection[rank]),
+                };
+            std::iter::repeat_n((rank, label.is_some()), if counts { times } else { 0 })
         })
+    }
+
+    /// Is nothing left of its labels in a slice?
+    pub(crate) fn is_lost(&self, slice: &Slice) -> bool {
+        !self.label.is_empty() && self.positives(slice) == 0
     }
 }
 

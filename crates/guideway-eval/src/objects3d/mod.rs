@@ -5,7 +5,7 @@
 //! | [`Truth3d`], [`Detections3d`] | labels and predictions as columns, in one frame of reference per frame |
 //! | [`Keep`] | rows that a caller's rule leaves out before matching: bicycle racks, a region of interest |
 //! | [`Matches3d`] | the outcome of one matching: who was matched to whom at which distance threshold, and with which errors |
-//! | [`Slice`], [`bins`] | parts of the same outcome: a range, a size, occluded objects, frames at night |
+//! | [`Slice`], [`bins`] | parts of the same outcome: a range, a size, occluded objects, frames at night; frames counted several times, as a bootstrap draws them |
 //! | [`Named`] | values by name in a fixed order, an object in JSON |
 //!
 //! The steps are apart. A benchmark's `match_detections` ([`nuscenes`](crate::nuscenes::match_detections),

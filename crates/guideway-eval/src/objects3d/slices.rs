@@ -3,7 +3,7 @@
 use super::matches::Matches3d;
 use crate::error::EvalError;
 
-/// A part of an evaluation: the labels, unmatched detections and frames that count in it. `None` counts all.
+/// A part of an evaluation: the labels, unmatched detections and frames that count in it, and how often. `None` counts all, and once.
 ///
 /// ```
 /// use guideway_eval::objects3d::Slice;
@@ -22,6 +22,9 @@ pub struct Slice {
     pub detections: Option<Vec<bool>>,
     /// One entry per frame: is it in?
     pub frames: Option<Vec<bool>>,
+    /// One entry per frame: how often does it count? Its labels and detections count as often, as if the frame were there so many times; 0 leaves it out. Of
+    /// equal scores, copies of one detection follow one another.
+    pub times: Option<Vec<u32>>,
 }
 
 /// The report of a slice.
@@ -65,29 +68,48 @@ impl Slice {
         self
     }
 
+    /// With each frame so many times.
+    ///
+    /// ```
+    /// use guideway_eval::objects3d::Slice;
+    /// let drawn = Slice::new("drawn").times(vec![2, 0, 1]);
+    /// assert_eq!(drawn.times.as_deref(), Some(&[2, 0, 1][..]));
+    /// ```
+    #[must_use]
+    pub fn times(mut self, times: Vec<u32>) -> Self {
+        self.times = Some(times);
+        self
+    }
+
     pub(crate) fn check(&self, matches: &Matches3d) -> Result<(), EvalError> {
-        let masks = [
-            ("labels", &self.labels, matches.label_rows),
-            ("detections", &self.detections, matches.detection_rows),
-            ("frames", &self.frames, matches.frames as usize),
+        let len = |mask: &Option<Vec<bool>>| mask.as_ref().map(Vec::len);
+        let frames = matches.frames as usize;
+        let lengths = [
+            ("labels", len(&self.labels), matches.label_rows),
+            ("detections", len(&self.detections), matches.detection_rows),
+            ("frames", len(&self.frames), frames),
+            ("times", self.times.as_ref().map(Vec::len), frames),
         ];
-        for (what, mask, expected) in masks {
-            if let Some(mask) = mask
-                && mask.len() != expected
-            {
+        for (what, got, expected) in lengths {
+            if let Some(got) = got.filter(|got| *got != expected) {
                 return Err(EvalError::Slice {
                     slice: self.name.clone(),
                     what,
                     expected,
-                    got: mask.len(),
+                    got,
                 });
             }
         }
         Ok(())
     }
 
-    pub(crate) fn has_frame(&self, frame: u32) -> bool {
-        self.frames.as_ref().is_none_or(|mask| mask[frame as usize])
+    /// How often a frame counts.
+    pub(crate) fn times_of(&self, frame: u32) -> u32 {
+        let frame = frame as usize;
+        if self.frames.as_ref().is_some_and(|mask| !mask[frame]) {
+            return 0;
+        }
+        self.times.as_ref().map_or(1, |times| times[frame])
     }
 
     pub(crate) fn has_label(&self, row: u32) -> bool {

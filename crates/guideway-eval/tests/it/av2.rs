@@ -11,12 +11,13 @@ use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use guideway_core::{Cuboid, DVec3, Silent};
 use guideway_eval::av2::files::{FilesReport, evaluate, read_inputs, region_of_interest};
 use guideway_eval::av2::{Av2Params, Matches, match_detections};
+use guideway_eval::bootstrap::{BootstrapParams, intervals_of};
 use guideway_eval::objects3d::{Detections3d, Keep, Slice, Truth3d};
 use guideway_testkit::{Compared, cases, data, json};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::nuscenes::{Collect, large, on_threads, only, recall_at, scene, timed, told};
+use crate::nuscenes::{Collect, large, on_threads, only, recall_at, repeated, scene, timed, told};
 
 const TOLERANCE: f64 = 1e-9;
 
@@ -196,6 +197,63 @@ proptest! {
         let (few, found) = only(&truth, &detections, &mask);
         prop_assert_eq!(&reports[0].report, &run(&few, &found).report());
         prop_assert_eq!(&reports[1].report, &matches.report());
+    }
+
+    #[test]
+    fn frames_that_count_so_many_times_are_copies(seed in any::<u64>(), times in prop::collection::vec(0..4_u32, 6)) {
+        let (truth, mut detections) = scene(seed, 6, 3);
+        // of equal scores in a frame, a copy of the frame would have its own after all of the first's
+        for (row, score) in detections.score.iter_mut().enumerate() {
+            *score += row as f64 * 1e-6;
+        }
+        let matches = run(&truth, &detections);
+        let mask: Vec<bool> = times.iter().map(|times| *times > 0).collect();
+        let slices = [
+            Slice::new("ones").times(vec![1; 6]),
+            Slice::new("flags").times(mask.iter().map(|is_in| u32::from(*is_in)).collect()),
+            Slice::new("mask").frames(mask),
+            Slice::new("times").times(times.clone()),
+            Slice::new("twice").times(vec![2; 6]),
+        ];
+        let reports = matches.evaluate_slices(&slices).unwrap();
+        prop_assert_eq!(&reports[0].report, &matches.report());
+        prop_assert_eq!(&reports[1].report, &reports[2].report);
+        for (report, times) in [(&reports[3], times.clone()), (&reports[4], vec![2; 6])] {
+            let (truth, detections) = repeated(&truth, &detections, &times);
+            let copied = run(&truth, &detections).report();
+            prop_assert_eq!(&report.report.labels, &copied.labels);
+            prop_assert_eq!(&report.report.average_precisions, &copied.average_precisions);
+            for (metrics, expected) in report.report.metrics.values().zip(copied.metrics.values()) {
+                for (a, b) in [
+                    (metrics.ap, expected.ap),
+                    (metrics.ate, expected.ate),
+                    (metrics.ase, expected.ase),
+                    (metrics.aoe, expected.aoe),
+                    (metrics.cds, expected.cds),
+                ] {
+                    prop_assert!((a - b).abs() < 1e-9, "{a} {b}");
+                }
+            }
+        }
+        // errors are means over the matches
+        for (once, twice) in reports[0].report.metrics.values().zip(reports[4].report.metrics.values()) {
+            for (a, b) in [(once.ate, twice.ate), (once.ase, twice.ase), (once.aoe, twice.aoe)] {
+                prop_assert!((a - b).abs() < 1e-9, "{a} {b}");
+            }
+        }
+        // a draw has the same numbers, without the categories that it lost
+        let drawn = matches.report_of_draw(&times).unwrap();
+        let whole = &reports[3].report;
+        let mut aps = Vec::new();
+        for (name, class) in matches.params.categories.iter().zip(&matches.rows.per_class) {
+            let lost = !class.label.is_empty() && class.positives(&slices[3]) == 0;
+            prop_assert_eq!(drawn.metrics.get(name), whole.metrics.get(name).filter(|_| !lost));
+            aps.extend(drawn.metrics.get(name).map(|metrics| metrics.ap));
+        }
+        if !aps.is_empty() {
+            let mean = aps.iter().sum::<f64>() / aps.len() as f64;
+            prop_assert!((drawn.average().unwrap().ap - mean).abs() < 1e-12);
+        }
     }
 
     #[test]
@@ -478,6 +536,30 @@ fn large_sets_take_seconds() {
             });
             let report = timed("  report", || matches.report());
             println!("  AP {:.4}", report.average().unwrap().ap);
+        });
+    }
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release -p guideway-eval -- --ignored --nocapture draws_take"]
+fn draws_take_milliseconds() {
+    let params = params(10);
+    // 64,000 labels and as many detections, 40 recordings
+    let frames = 2134;
+    let (truth, detections) = large(frames, 10);
+    let groups: Vec<u32> = (0..frames).map(|frame| frame % 40).collect();
+    let bootstrap = BootstrapParams {
+        resamples: 100,
+        ..BootstrapParams::default()
+    };
+    let matches = match_detections(&truth, &detections, &Keep::default(), &params).unwrap();
+    for threads in [1, 2] {
+        on_threads(threads, || {
+            let ends = timed(&format!("Argoverse 2, {threads} threads: 100 draws"), || {
+                let draw = |times: &[u32]| vec![matches.report_of_draw(times).unwrap().average().map(|all| all.cds)];
+                intervals_of(&groups, &bootstrap, draw).unwrap()
+            });
+            println!("  CDS {ends:.4?}");
         });
     }
 }

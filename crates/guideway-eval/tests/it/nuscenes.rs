@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use guideway_core::{Cuboid, DVec3, Hint as _, Reporter, Se3, Silent, Task, Warning};
 use guideway_eval::EvalError;
+use guideway_eval::bootstrap::{BootstrapParams, intervals_of};
 use guideway_eval::nuscenes::files::{evaluate, read_database, read_split, read_submission};
 use guideway_eval::nuscenes::{Matches, NuScenesParams, TpMetric, match_detections};
 use guideway_eval::objects3d::{Detections3d, Keep, Slice, Truth3d, bins};
@@ -291,6 +292,42 @@ pub(crate) fn only(truth: &Truth3d, detections: &Detections3d, frames: &[bool]) 
     (t, d)
 }
 
+/// Each frame so many times, copy after copy.
+pub(crate) fn repeated(truth: &Truth3d, detections: &Detections3d, times: &[u32]) -> (Truth3d, Detections3d) {
+    let mut first = Vec::new();
+    let mut ego = Vec::new();
+    for (frame, times) in times.iter().enumerate() {
+        first.push(ego.len() as u32);
+        ego.extend(std::iter::repeat_n(truth.ego[frame], *times as usize));
+    }
+    let first = first.as_slice();
+    let copies = |frame: u32| (0..times[frame as usize]).map(move |copy| first[frame as usize] + copy);
+    let (mut t, mut d) = (Truth3d::new(ego, truth.classes), Detections3d::default());
+    for row in 0..truth.len() {
+        for frame in copies(truth.frame[row]) {
+            let place = t.len();
+            t.push(frame, truth.class[row], truth.cuboid[row]);
+            t.velocity[place] = truth.velocity[row];
+            t.attribute[place] = truth.attribute[row];
+            t.points[place] = truth.points[row];
+        }
+    }
+    for row in 0..detections.len() {
+        for frame in copies(detections.frame[row]) {
+            let place = d.len();
+            d.push(
+                frame,
+                detections.class[row],
+                detections.cuboid[row],
+                detections.score[row],
+            );
+            d.velocity[place] = detections.velocity[row];
+            d.attribute[place] = detections.attribute[row];
+        }
+    }
+    (t, d)
+}
+
 /// The same computation on this many threads.
 pub(crate) fn on_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new()
@@ -338,6 +375,43 @@ proptest! {
         let (few, found) = only(&truth, &detections, &mask);
         prop_assert_eq!(&reports[0].report, &run(&few, &found).report());
         prop_assert_eq!(&reports[1].report, &matches.report());
+    }
+
+    #[test]
+    fn frames_that_count_so_many_times_are_copies(seed in any::<u64>(), times in prop::collection::vec(0..4_u32, 6)) {
+        let (truth, detections) = scene(seed, 6, 3);
+        let matches = run(&truth, &detections);
+        let mask: Vec<bool> = times.iter().map(|times| *times > 0).collect();
+        let slices = [
+            Slice::new("ones").times(vec![1; 6]),
+            Slice::new("flags").times(mask.iter().map(|is_in| u32::from(*is_in)).collect()),
+            Slice::new("mask").frames(mask),
+            Slice::new("times").times(times.clone()),
+            Slice::new("twice").times(vec![2; 6]),
+        ];
+        let reports = matches.evaluate_slices(&slices).unwrap();
+        prop_assert_eq!(&reports[0].report, &matches.report());
+        prop_assert_eq!(&reports[1].report, &reports[2].report);
+        prop_assert_eq!(reports[1].labels, reports[2].labels);
+        for (report, times) in [(&reports[3], times.clone()), (&reports[4], vec![2; 6])] {
+            let (truth, detections) = repeated(&truth, &detections, &times);
+            let copied = run(&truth, &detections);
+            prop_assert_eq!(report.labels, copied.rows.labels());
+            prop_assert_eq!(&report.report, &copied.report());
+        }
+        // a draw has the same numbers, without the classes that it lost
+        let drawn = matches.report_of_draw(&times).unwrap();
+        let whole = &reports[3].report;
+        for (name, class) in params().class_range.names().zip(&matches.rows.per_class) {
+            let lost = !class.label.is_empty() && class.positives(&slices[3]) == 0;
+            let expected = whole.mean_dist_aps.get(name).filter(|_| !lost);
+            prop_assert_eq!(drawn.mean_dist_aps.get(name), expected);
+            prop_assert_eq!(drawn.label_tp_errors.get(name).is_some(), !lost);
+        }
+        let known: Vec<f64> = drawn.mean_dist_aps.values().copied().collect();
+        if !known.is_empty() {
+            prop_assert!((drawn.mean_ap - known.iter().sum::<f64>() / known.len() as f64).abs() < 1e-12);
+        }
     }
 
     #[test]
@@ -634,6 +708,11 @@ fn columns_that_are_not_whole_are_refused() {
         .evaluate_slices(&[Slice::new("night").frames(vec![])])
         .unwrap_err();
     out.push(format!("{err}\n  {}\n", err.hint().unwrap()));
+    let err = matches.report_of_draw(&[1, 1, 1, 1, 1]).unwrap_err();
+    assert_eq!(
+        err.to_string(),
+        "slice `draw`: its mask of times has 5 entries, and there are 1"
+    );
     for params in [
         NuScenesParams {
             dist_ths: vec![2.0, 1.0],
@@ -707,6 +786,50 @@ pub(crate) fn timed<R>(what: &str, f: impl FnOnce() -> R) -> R {
     println!("{what} {took:.2?}");
     assert!(took.as_secs() < 60, "{what} took {took:?}");
     result
+}
+
+#[test]
+fn twice_the_frames_change_no_number_by_much() {
+    // curves are read between their points, of which there are more then
+    let params = NuScenesParams::default();
+    let (truth, detections) = large(300, params.classes());
+    let matches = match_detections(&truth, &detections, &Keep::default(), &params).unwrap();
+    let (once, twice) = (matches.report(), matches.report_of_draw(&[2; 300]).unwrap());
+    assert!(
+        (once.mean_ap - twice.mean_ap).abs() < 1e-3,
+        "{} {}",
+        once.mean_ap,
+        twice.mean_ap
+    );
+    assert!((once.nd_score - twice.nd_score).abs() < 1e-3);
+    for (name, error) in once.tp_errors.iter() {
+        let (a, b) = (error.unwrap(), twice.tp_errors.get(name).unwrap().unwrap());
+        assert!((a - b).abs() < 5e-3, "{name} {a} {b}");
+    }
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release -p guideway-eval -- --ignored --nocapture draws_take"]
+fn draws_take_milliseconds() {
+    let params = NuScenesParams::default();
+    // 64,000 labels and as many detections, 40 recordings
+    let frames = 2134;
+    let (truth, detections) = large(frames, params.classes());
+    let groups: Vec<u32> = (0..frames).map(|frame| frame % 40).collect();
+    let bootstrap = BootstrapParams {
+        resamples: 100,
+        ..BootstrapParams::default()
+    };
+    let matches = match_detections(&truth, &detections, &Keep::default(), &params).unwrap();
+    for threads in [1, 2] {
+        on_threads(threads, || {
+            let ends = timed(&format!("nuScenes, {threads} threads: 100 draws"), || {
+                let draw = |times: &[u32]| vec![Some(matches.report_of_draw(times).unwrap().nd_score)];
+                intervals_of(&groups, &bootstrap, draw).unwrap()
+            });
+            println!("  NDS {:.4} {ends:.4?}", matches.report().nd_score);
+        });
+    }
 }
 
 #[test]

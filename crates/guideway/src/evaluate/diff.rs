@@ -66,7 +66,7 @@ pub struct EvalDelta {
     /// p-value of no difference, adjusted for all comparisons made (Holm 1979).
     pub p_adjusted: Option<f64>,
     /// `better` or `worse` where that holds for all comparisons together, `perhaps better` or `perhaps worse` where only this interval says so, or
-    /// `no difference shown`; `not tested` for metrics of other benchmarks' rules that have no interval.
+    /// `no difference shown`; `not tested` for what has no interval: KITTI's metrics, counts of tracks, and what is not defined.
     pub verdict: &'static str,
 }
 
@@ -148,6 +148,14 @@ impl Workspace {
             higher_is_better: true,
             delta,
         }));
+        let groups = case_a.truth.groups();
+        let rules = self.rules_drawn([&a, &b], (&dataset_a, &rows, &groups), &params)?;
+        raw.extend(rules.into_iter().map(|rule| Raw {
+            slice: rule.slice,
+            of_frames: false,
+            higher_is_better: rule.higher_is_better,
+            delta: rule.delta,
+        }));
         let drawn: BTreeSet<(&str, &str)> = raw
             .iter()
             .map(|raw| (raw.delta.metric.as_str(), raw.slice.as_str()))
@@ -155,7 +163,6 @@ impl Workspace {
         let mut rules = rules_compared(&a, &b);
         rules.retain(|rule| !drawn.contains(&(rule.metric.as_str(), rule.slice.as_str())));
         drop(task);
-        let groups = case_a.truth.groups();
         Ok(EvalDiff {
             baseline: a.run_id,
             candidate: b.run_id,
@@ -320,7 +327,7 @@ fn compared(a: &Case, b: &Case, slices: &[(String, Vec<bool>)], params: &Bootstr
     Ok(raw)
 }
 
-/// What the rules of other benchmarks say of both, where they were applied with the same parameters. Nothing is drawn again for them.
+/// What the rules of other benchmarks say of both, where they were applied with the same parameters.
 fn rules_compared(a: &EvalReport, b: &EvalReport) -> Vec<EvalDelta> {
     let params = |report: &EvalReport, metric: &MetricRow| {
         let (set, _) = metric.metric.split_once('/')?;

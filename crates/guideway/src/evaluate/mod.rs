@@ -166,16 +166,17 @@ impl Workspace {
             "run it again: the predictions are not made twice",
         )?;
         let task = reporter.begin("Evaluating", None, "steps");
+        let case = self.case(&dataset, &rows, &predict_run_id)?;
+        let groups = case.truth.groups();
         let mut rule_sets = BTreeMap::new();
         let mut rule_metrics = Vec::new();
         let predicted = (model.name.as_str(), on, predict_run_id.as_str());
-        for (name, outcome) in self.rule_sets(options, (&dataset, &rows), predicted, &run_id, reporter)? {
+        let with_groups = (&dataset, rows.as_slice(), groups.as_slice());
+        for (name, outcome) in self.rule_sets(options, with_groups, predicted, &run_id, reporter)? {
             rule_metrics.extend(outcome.metrics);
             rule_sets.insert(name, outcome.report);
         }
-        let case = self.case(&dataset, &rows, &predict_run_id)?;
         let accumulated = case.matches.accumulate(None)?;
-        let groups = case.truth.groups();
         let bootstrap = BootstrapParams {
             resamples: RESAMPLES,
             ..BootstrapParams::default()

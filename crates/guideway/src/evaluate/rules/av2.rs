@@ -2,7 +2,7 @@
 
 use guideway_core::Cuboid;
 use guideway_eval::av2::files::FilesReport;
-use guideway_eval::av2::{Av2Params, match_detections};
+use guideway_eval::av2::{Av2Params, Av2Report, match_detections};
 use guideway_eval::objects3d::Keep;
 use serde_json::{Map, Value};
 
@@ -50,36 +50,44 @@ pub(super) fn compute(
         n_gts: columns.truth.len() as u64,
         n_sweeps: placed.frames as u64,
     };
+    let labels: Vec<(String, u64)> = report
+        .report
+        .labels
+        .iter()
+        .map(|(category, labels)| (category.to_owned(), *labels))
+        .collect();
     Ok(Computed {
-        values: values(&report),
+        values: values(&report.report, &labels),
         report: to_value(&report)?,
         params: to_value(&params)?,
         notes,
+        again: Some(Box::new(move |times| {
+            let drawn = matches.report_of_draw(times)?;
+            Ok(values(&drawn, &labels).into_iter().map(|value| value.value).collect())
+        })),
     })
 }
 
-fn values(files: &FilesReport) -> Vec<Measured> {
+/// The means, then those of the categories, each with the number of its labels that count: as many whatever categories the report has.
+fn values(report: &Av2Report, labels: &[(String, u64)]) -> Vec<Measured> {
     let mut values = Vec::new();
-    // The means, which come last, first.
-    let (classes, means): (Vec<_>, Vec<_>) = files
-        .report
-        .metrics
+    let all = labels.iter().map(|(_, labels)| labels).sum();
+    let means = ("all".to_owned(), report.average(), all);
+    let classes = labels
         .iter()
-        .partition(|(category, _)| files.report.labels.get(category).is_some());
-    for (category, metrics) in means.into_iter().chain(classes) {
-        let labels = files.report.labels.get(category).copied();
-        let support = labels.unwrap_or(files.gts_evaluated);
+        .map(|(category, labels)| (format!("class={category}"), report.metrics.get(category), *labels));
+    for (slice, metrics, support) in std::iter::once(means).chain(classes) {
         for (metric, value, unit, higher_is_better) in [
-            ("AP", metrics.ap, "1", true),
-            ("ATE", metrics.ate, "m", false),
-            ("ASE", metrics.ase, "1", false),
-            ("AOE", metrics.aoe, "rad", false),
-            ("CDS", metrics.cds, "1", true),
+            ("AP", metrics.map(|metrics| metrics.ap), "1", true),
+            ("ATE", metrics.map(|metrics| metrics.ate), "m", false),
+            ("ASE", metrics.map(|metrics| metrics.ase), "1", false),
+            ("AOE", metrics.map(|metrics| metrics.aoe), "rad", false),
+            ("CDS", metrics.map(|metrics| metrics.cds), "1", true),
         ] {
             values.push(Measured {
                 metric: metric.to_owned(),
-                slice: labels.map_or_else(|| "all".to_owned(), |_| format!("class={category}")),
-                value: Some(value).filter(|_| support > 0),
+                slice: slice.clone(),
+                value: value.filter(|_| support > 0),
                 support: Some(support),
                 unit,
                 higher_is_better,

@@ -224,6 +224,7 @@ pub(super) fn compute(
         report: to_value(&report)?,
         params: to_value(&params)?,
         notes: Vec::new(),
+        again: None,
     })
 }
 

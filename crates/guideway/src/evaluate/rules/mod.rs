@@ -7,10 +7,12 @@
 //! | [`space`] | what nuScenes and Argoverse 2 have in common: which objects in the ego frame count |
 //! | [`nuscenes`], [`av2`] | these two |
 //! | [`table`] | the numbers as tables for people |
+//! | [`drawn`] | intervals of the numbers, single and paired |
 //!
 //! Tracks are compared elsewhere, in `tracking`, since they have to be made first. A rule set more is a variant of [`MetricSet`], an arm where they are computed, and a function that makes an [`Outcome`].
 
 mod av2;
+mod drawn;
 mod kitti;
 mod nuscenes;
 mod objects;
@@ -24,6 +26,8 @@ use std::path::Path;
 
 use guideway_core::hint::closest;
 use guideway_core::{Cuboid, IdBuilder, Reporter, Warning};
+use guideway_eval::EvalError;
+use guideway_eval::bootstrap::BootstrapParams;
 use guideway_schema::MetricRow;
 use guideway_store::{Dataset, ModelRecord};
 use serde::de::DeserializeOwned;
@@ -31,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::objects::Objects;
+use super::RESAMPLES;
 use crate::error::{Error, ErrorKind};
 use crate::workspace::{Workspace, quote};
 
@@ -143,10 +148,11 @@ impl EvalOptions {
         Ok(())
     }
 
-    /// What makes a run with rule sets another one than a run without: nothing where there are none.
+    /// What makes a run with rule sets another one than a run without: nothing where there are none. `intervals` is there since runs of before had none in space.
     pub(super) fn identify(&self, id: IdBuilder) -> IdBuilder {
         self.rule_sets().fold(id, |id, set| {
             let id = id.text("metrics").text(set.name());
+            let id = if set.is_in_space() { id.text("intervals") } else { id };
             match self.params.get(set.name()) {
                 Some(params) => id.text(&params.to_string()),
                 None => id,
@@ -209,14 +215,19 @@ struct Measured {
 }
 
 impl Measured {
-    fn row(self, set: MetricSet, run_id: &str) -> MetricRow {
+    /// Its name among those of all rule sets.
+    fn name(&self, set: MetricSet) -> String {
+        format!("{}/{}", set.name(), self.metric)
+    }
+
+    fn row(self, set: MetricSet, run_id: &str, [lower, upper]: [Option<f64>; 2], confidence: f64) -> MetricRow {
         MetricRow {
             run_id: run_id.to_owned(),
-            metric: format!("{}/{}", set.name(), self.metric),
+            metric: self.name(set),
             value: self.value.filter(|value| value.is_finite()),
-            lower: None,
-            upper: None,
-            confidence: None,
+            lower,
+            upper,
+            confidence: lower.map(|_| confidence),
             slice: self.slice,
             support: self.support.and_then(|support| i64::try_from(support).ok()),
             unit: self.unit.to_owned(),
@@ -225,12 +236,35 @@ impl Measured {
     }
 }
 
+/// Measures again with each frame counted so many times; gives the numbers in the order of [`Computed::values`].
+type Again = Box<dyn Fn(&[u32]) -> Result<Vec<Option<f64>>, EvalError> + Send + Sync>;
+
 /// The numbers of a rule set, before they have a run.
 struct Computed {
     report: Value,
     params: Value,
     notes: Vec<String>,
     values: Vec<Measured>,
+    /// None where frames cannot be weighed after they are matched: KITTI chooses the scores at which it matches by all frames.
+    again: Option<Again>,
+}
+
+impl MetricSet {
+    /// Computes it; nothing where that is not done here.
+    fn compute(
+        self,
+        objects: &Objects,
+        given: Option<&Map<String, Value>>,
+        tally: &mut Tally,
+    ) -> Result<Option<Computed>, Error> {
+        match self {
+            // Tracks are made first, and compared where the events are.
+            Self::Coco | Self::Tracking => Ok(None),
+            Self::Kitti => kitti::compute(objects, given, tally).map(Some),
+            Self::NuScenes => nuscenes::compute(objects, given, tally).map(Some),
+            Self::Av2 => av2::compute(objects, given, tally).map(Some),
+        }
+    }
 }
 
 /// Is this a metric of a rule set, not of COCO's or of mistakes over time?
@@ -285,11 +319,11 @@ impl Workspace {
         ))
     }
 
-    /// Computes the rule sets that are asked for.
+    /// Computes the rule sets that are asked for. `groups` has the recording of each row.
     pub(super) fn rule_sets(
         &self,
         options: &EvalOptions,
-        (dataset, rows): (&Dataset, &[u64]),
+        (dataset, rows, groups): (&Dataset, &[u64], &[u32]),
         (model, on, predict_run_id): (&str, &str, &str),
         run_id: &str,
         reporter: &dyn Reporter,
@@ -303,28 +337,28 @@ impl Workspace {
         }
         let mut objects = Objects::labels(self, dataset, rows)?;
         objects.find(self, predict_run_id)?;
+        let bootstrap = BootstrapParams {
+            resamples: RESAMPLES,
+            ..BootstrapParams::default()
+        };
         for set in options.rule_sets() {
             let mut tally = Tally::default();
             let given = options.params.get(set.name()).and_then(Value::as_object);
-            let mut computed = match set {
-                // Tracks are made first, and compared where the events are.
-                MetricSet::Coco | MetricSet::Tracking => continue,
-                MetricSet::Kitti => kitti::compute(&objects, given, &mut tally)?,
-                MetricSet::NuScenes => nuscenes::compute(&objects, given, &mut tally)?,
-                MetricSet::Av2 => av2::compute(&objects, given, &mut tally)?,
+            let Some(mut computed) = set.compute(&objects, given, &mut tally)? else {
+                continue;
             };
             tally.send(set, reporter);
             computed.notes.extend(tally.notes());
+            let ends = computed.intervals(groups, &bootstrap)?;
+            let rows = computed.values.into_iter().zip(ends);
             let outcome = Outcome {
                 report: RuleSetReport {
                     report: computed.report,
                     params: computed.params,
                     notes: computed.notes,
                 },
-                metrics: computed
-                    .values
-                    .into_iter()
-                    .map(|value| value.row(set, run_id))
+                metrics: rows
+                    .map(|(value, ends)| value.row(set, run_id, ends, bootstrap.confidence))
                     .collect(),
             };
             outcomes.insert(set.name().to_owned(), outcome);

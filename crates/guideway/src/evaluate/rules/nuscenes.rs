@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use guideway_eval::nuscenes::files::{AfterFilter, BeforeFilter, FilesReport};
-use guideway_eval::nuscenes::{Matches, NuScenesParams, TpMetric, match_detections};
+use guideway_eval::nuscenes::{NuScenesParams, NuScenesReport, TpMetric, match_detections};
 use guideway_eval::objects3d::{Keep, Named, Truth3d};
 use serde_json::{Map, Value};
 
@@ -91,11 +91,21 @@ pub(super) fn compute(
             pred: matches.rows.detections(),
         },
     };
+    let labels: Vec<(String, u64)> = params
+        .class_range
+        .names()
+        .zip(&matches.rows.per_class)
+        .map(|(class, rows)| (class.to_owned(), rows.label.len() as u64))
+        .collect();
     Ok(Computed {
-        values: values(&report, &matches),
+        values: values(&report.summary, &labels),
         report: to_value(&report)?,
         params: to_value(&params)?,
         notes,
+        again: Some(Box::new(move |times| {
+            let drawn = matches.report_of_draw(times)?;
+            Ok(values(&drawn, &labels).into_iter().map(|value| value.value).collect())
+        })),
     })
 }
 
@@ -187,8 +197,8 @@ fn best_of_each_frame(columns: &Columns<'_>, params: &NuScenesParams, tally: &mu
     }
 }
 
-fn values(report: &FilesReport, matches: &Matches) -> Vec<Measured> {
-    let summary = &report.summary;
+/// Those of the classes, each with the number of its labels that count: as many whatever classes the summary has.
+fn values(summary: &NuScenesReport, labels: &[(String, u64)]) -> Vec<Measured> {
     let mut values = Vec::new();
     let mut push = |metric: &str, slice: &str, value: Option<f64>, support: u64| {
         let error = TpMetric::ALL.into_iter().find(|error| error.name() == metric);
@@ -206,16 +216,17 @@ fn values(report: &FilesReport, matches: &Matches) -> Vec<Measured> {
             higher_is_better: error.is_none(),
         });
     };
-    let all = report.after_filter.gt;
+    let all = labels.iter().map(|(_, labels)| labels).sum();
     push("NDS", "all", Some(summary.nd_score), all);
     push("mAP", "all", Some(summary.mean_ap), all);
     let of = |errors: &Named<Option<f64>>, name: &str| errors.get(name).copied().flatten();
     for error in TpMetric::ALL {
         push(error.name(), "all", of(&summary.tp_errors, error.name()), all);
     }
-    for ((class, ap), rows) in summary.mean_dist_aps.iter().zip(&matches.rows.per_class) {
-        let (slice, support) = (format!("class={class}"), rows.label.len() as u64);
-        push("AP", &slice, Some(*ap).filter(|_| support > 0), support);
+    for (class, support) in labels {
+        let (slice, support) = (format!("class={class}"), *support);
+        let ap = summary.mean_dist_aps.get(class).copied();
+        push("AP", &slice, ap.filter(|_| support > 0), support);
         for error in TpMetric::ALL {
             let value = summary.label_tp_errors.get(class);
             let value = value.and_then(|errors| of(errors, error.name()));

@@ -304,9 +304,30 @@ fn planted_cuboids_have_the_numbers_that_they_must() {
     assert!(value(&moved, "kitti/AP_R40_3d", "class=car,level=moderate") < 50.0);
     near(value(&moved, "kitti/AP_R40_2d", "class=car,level=moderate"), 100.0);
 
+    with_intervals(&moved);
     judged(&workspace, &report.run_id, &moved.run_id, dir.path());
     parameters(&workspace, &report);
     page(&workspace, &moved.run_id, dir.path());
+}
+
+/// What is measured in space has intervals, where it is defined; KITTI's has none.
+fn with_intervals(report: &crate::EvalReport) {
+    let mut counted = 0;
+    for row in &report.metrics {
+        let Some((set, _)) = row.metric.split_once('/').filter(|(set, _)| *set != "tracking") else {
+            continue;
+        };
+        match (row.value.filter(|_| set != "kitti"), row.lower, row.upper) {
+            (Some(value), Some(lower), Some(upper)) => {
+                assert_eq!(row.confidence, Some(0.95));
+                assert!(lower <= value && value <= upper, "{row:?}");
+                counted += 1;
+            }
+            (None, None, None) => assert_eq!(row.confidence, None),
+            _ => panic!("{row:?}"),
+        }
+    }
+    assert!(counted > 20, "{counted}");
 }
 
 /// Gates and comparisons know the metrics of rule sets by their names.
@@ -314,28 +335,49 @@ fn judged(workspace: &Workspace, perfect: &str, moved: &str, dir: &Path) {
     let path = dir.join("gate.toml");
     let rules = "[[rule]]\nmetric = \"nuscenes/NDS\"\nmin = 0.89\n\n[[rule]]\nmetric = \"nuscenes/trans_err\"\nmax = 0.2\n\n\
         [[rule]]\nmetric = \"kitti/AP_R40_3d\"\nslice = \"class=car,level=moderate\"\nmin = 90.0\n\n\
-        [[rule]]\nmetric = \"av2/CDS\"\nno_worse_by = 0.01\n";
+        [[rule]]\nmetric = \"av2/CDS\"\nno_worse_by = 0.01\n\n[[rule]]\nmetric = \"nuscenes/NDS\"\nno_worse_by = 0.01\n";
     std::fs::write(&path, rules).unwrap();
     let gate = GateFile::read(&path).unwrap();
     let gate = GateFile { resamples: 50, ..gate };
     let met = |run: &str, against: &str| -> Vec<bool> {
         let judged = workspace.eval_gate(run, Some(against), &gate, &Silent).unwrap();
+        let last = judged.rules.last().unwrap();
+        assert!(last.lower.is_some() && last.upper.is_some() && last.baseline.is_some());
         judged.rules.iter().map(|rule| rule.met).collect()
     };
-    assert_eq!(met(perfect, moved), [true, true, true, true]);
-    assert_eq!(met(moved, perfect), [false, false, false, false]);
+    assert_eq!(met(perfect, moved), [true; 5]);
+    assert_eq!(met(moved, perfect), [false; 5]);
     let options = DiffOptions {
         resamples: 50,
         ..DiffOptions::default()
     };
     let diff = workspace.eval_diff(perfect, moved, &options, &Silent).unwrap();
-    let delta = diff
-        .deltas
-        .iter()
-        .find(|delta| delta.metric == "nuscenes/trans_err" && delta.slice == "class=car")
-        .unwrap();
-    assert!((delta.delta.unwrap() - 0.8).abs() < 1e-6);
-    assert!(!delta.higher_is_better && delta.lower.is_none() && delta.verdict == "not tested");
+    let of = |metric: &str, slice: &str| {
+        let mut found = diff
+            .deltas
+            .iter()
+            .filter(|delta| delta.metric == metric && delta.slice == slice);
+        let delta = found.next().unwrap_or_else(|| panic!("{metric} {slice}"));
+        assert!(found.next().is_none(), "{metric} {slice} is there twice");
+        delta
+    };
+    let delta = of("nuscenes/trans_err", "class=car");
+    assert!((delta.delta.unwrap() - 0.8).abs() < 1e-6 && (delta.lower.unwrap() - 0.8).abs() < 1e-6);
+    assert!(!delta.higher_is_better && delta.verdict == "worse" && delta.p_adjusted.unwrap() < 0.05);
+    let delta = of("nuscenes/NDS", "all");
+    assert!(delta.higher_is_better && delta.upper.unwrap() < -0.05 && delta.verdict.ends_with("worse"));
+    for slice in ["all", "class=car"] {
+        assert!(of("av2/CDS", slice).upper.unwrap() < 0.0);
+    }
+    for (metric, slice) in [
+        ("kitti/AP_R40_3d", "class=car,level=moderate"),
+        ("nuscenes/attr_err", "all"),
+    ] {
+        let delta = of(metric, slice);
+        assert!(delta.lower.is_none() && delta.verdict == "not tested", "{metric}");
+    }
+    let same = workspace.eval_diff(moved, moved, &options, &Silent).unwrap();
+    assert!(same.deltas.iter().all(|delta| !delta.verdict.ends_with("worse")));
 }
 
 /// Parameters make another run, and mean what they say; wrong ones are refused.
@@ -358,6 +400,15 @@ fn parameters(workspace: &Workspace, report: &crate::EvalReport) {
     };
     assert!(labels(&other) < labels(report));
     assert_eq!(other.rule_sets["nuscenes"].params["class_range"], json!({"car": 15.0}));
+    // Numbers by other parameters are not compared.
+    let options = DiffOptions {
+        resamples: 20,
+        ..DiffOptions::default()
+    };
+    let diff = workspace
+        .eval_diff(&report.run_id, &other.run_id, &options, &Silent)
+        .unwrap();
+    assert!(diff.deltas.iter().all(|delta| !delta.metric.contains('/')));
     let refused = |params: Value| {
         let err = workspace
             .evaluate_with("perfect", "drives", &with(params), &Silent)
@@ -377,7 +428,7 @@ fn parameters(workspace: &Workspace, report: &crate::EvalReport) {
     the rules of nuScenes have no parameter `class_ranges`
     did you mean `class_range`?
 
-    there are parameters for `nuscens`, which is none of kitti, nuscenes, av2
+    there are parameters for `nuscens`, which is none of kitti, nuscenes, av2, tracking
     did you mean `nuscenes`?
 
     there are parameters for `kitti`, whose metrics are not asked for
