@@ -477,3 +477,38 @@ impl Tickets {
 fn unknown(id: &str) -> AssertError {
     AssertError::UnknownTicket { id: id.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a workspace of the first version with tickets holds them.
+    const OLD: &str = r#"{
+        "id": "01ef", "source": "predictions", "rule": "size", "scope": "class", "class": "bicycle", "recording": null, "object": null,
+        "severity": "high", "severity_set": false, "owner": "ann", "state": "closed", "closing": {"by": "ann", "reason": "mended", "at_ns": 7},
+        "reopened": 1, "opened_at_ns": 1, "seen_at_ns": 2, "first_run": "a", "last_run": "b", "runs": ["a", "b"],
+        "occurrences": [{"recording": "drive-1", "object": "track:7", "stamps_ns": {"/camera": [10, 20]}, "strength": 3.0}],
+        "evidence": []
+    }"#;
+
+    #[test]
+    fn tickets_of_before_are_read_and_dismissed_ones_survive() {
+        let old: Ticket = serde_json::from_str(OLD).unwrap();
+        assert_eq!((old.state, old.frames(), old.is_open()), (State::Closed, 2, false));
+        let mut tickets = Tickets::from_tickets([old]);
+        assert!(tickets.close("01ef", "bob", "again", 8).is_err());
+        tickets.dismiss("01ef", "bob", "it tows", 9).unwrap();
+        assert!(tickets.dismiss("01ef", "bob", "again", 9).is_err());
+        let text = serde_json::to_string(&tickets).unwrap();
+        assert!(text.contains("\"state\":\"dismissed\""), "{text}");
+        let mut read: Tickets = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, tickets);
+        read.reopen("01ef").unwrap();
+        let ticket = read.get("01ef").unwrap();
+        assert_eq!((ticket.state, ticket.reopened), (State::Reopened, 1));
+        assert_eq!(
+            read.reopen("01ef").unwrap_err(),
+            AssertError::StillOpen { id: "01ef".to_owned() }
+        );
+    }
+}

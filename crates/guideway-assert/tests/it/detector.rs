@@ -463,8 +463,9 @@ fn spoil(
                 }
             }
         }
+        Rule::Appearance => {}
         // Signals have faults of their own.
-        _ => {}
+        Rule::Clock | Rule::Gap | Rule::Frozen | Rule::SignalRange | Rule::SignalJump | Rule::Disagree => {}
     }
     true
 }

@@ -172,7 +172,11 @@ pub(crate) fn trip(seed: u64, seconds: f64) -> Trip {
         topic("/can/speed", SignalKind::Value, 50.0),
         topic("/can/gear", SignalKind::Value, 0.0),
         topic("/can/steering_angle", SignalKind::Value, 25.0),
-        topic("/gnss/fix", SignalKind::Gnss, if seed % 2 == 0 { 5.0 } else { 1.0 }),
+        topic(
+            "/gnss/fix",
+            SignalKind::Gnss,
+            if seed.is_multiple_of(2) { 5.0 } else { 1.0 },
+        ),
     ];
     match seed % 3 {
         0 => topics.push(topic("/odometry", SignalKind::Odometry, 20.0)),
