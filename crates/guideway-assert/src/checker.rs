@@ -188,6 +188,11 @@ impl Checker {
         found
     }
 
+    /// What is asserted.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// What was checked so far, and what could not be.
     pub fn outcome(&self) -> &Outcome {
         &self.outcome

@@ -425,9 +425,8 @@ fn spoil(
         }
         Rule::Flicker => return since % 2 == 1,
         Rule::ClassFlip => {
-            if (since / 2).is_multiple_of(2) {
-                row.class = alike(object.class);
-            }
+            let flipped = (since / 2).is_multiple_of(2);
+            row.class = if flipped { alike(object.class) } else { row.class };
         }
         Rule::Heading => row.cuboid = row.cuboid.map(|c| turned(&c, 1.4)),
         Rule::Ground => {

@@ -20,12 +20,14 @@ use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 
 mod boxes;
+mod ground;
 mod signals;
 #[cfg(test)]
 mod tests;
 mod tickets;
 
 use boxes::{Place, Whose, observations};
+use ground::Ground;
 
 pub use guideway_assert::{Rule, Rules, State, Ticket};
 
@@ -331,12 +333,20 @@ impl Workspace {
                     .map(|sensor| (sensor.sensor_id.clone(), sensor))
                     .collect(),
             };
+            let mut ground = Ground::new(&frames, &place.path);
             let mut found = Found::default();
             for part in frames.chunks(BLOCK) {
                 let mut boxes = self.boxes_of(part, whose, &place)?;
                 for frame in part {
                     let rows = boxes.remove(&frame.frame_id).unwrap_or_default();
-                    found.append(checker.frame(&place.frame(frame), &observations(&rows)));
+                    let (frame, mut observations) = (place.frame(frame), observations(&rows));
+                    ground.learn(&observations, checker);
+                    for one in &mut observations {
+                        one.ground_z = one
+                            .cuboid
+                            .and_then(|cuboid| ground.at(cuboid.center, frame.world_from_ego));
+                    }
+                    found.append(checker.frame(&frame, &observations));
                 }
                 task.advance(part.len() as u64);
             }
