@@ -66,6 +66,11 @@ impl Feature {
         Self::Gap,
     ];
 
+    /// Does it say how an object moves?
+    pub fn is_motion(self) -> bool {
+        matches!(self, Self::Speed | Self::Acceleration | Self::TurnRate)
+    }
+
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {

@@ -27,6 +27,12 @@ pub const MIN_COUNT: usize = 30;
 /// Fewest frames of an object from which something is learned.
 pub const MIN_FRAMES: u64 = 5;
 
+/// Slower than this it stands, m/s: what stands says nothing of how the class moves.
+pub const STANDS_MPS: f64 = 1.0;
+
+/// A class of which less than this part moves is one that stands.
+const MOVES: f64 = 0.1;
+
 /// Degrees of freedom of the distribution.
 pub const FREEDOM: f64 = 4.0;
 
@@ -144,11 +150,18 @@ fn scale(feature: Feature) -> Scale {
 }
 
 impl Priors {
-    /// Learns from rows. Values that are no numbers are left out; a class and feature with fewer than [`MIN_COUNT`] values stays unknown.
+    /// Learns from rows. Values that are no numbers are left out; a class and feature with fewer than [`MIN_COUNT`] values stays unknown. Motion is learned from what
+    /// moves, at [`STANDS_MPS`] or faster: among many that are parked, whoever drives would be unusual. Only a class that hardly ever moves is taken as it is.
     pub fn learn(rows: impl IntoIterator<Item = Sample>) -> Self {
         let mut values: BTreeMap<String, BTreeMap<Feature, Vec<f64>>> = BTreeMap::new();
+        let mut moving: BTreeMap<(String, Feature), Vec<f64>> = BTreeMap::new();
         for row in rows {
-            let of_class = values.entry(row.class).or_default();
+            let moves = row
+                .features
+                .get(&Feature::Speed)
+                .is_some_and(|speed| *speed >= STANDS_MPS);
+            let class = row.class;
+            let of_class = values.entry(class.clone()).or_default();
             for (feature, value) in row.features {
                 // A scale may make a number of what is none.
                 if !value.is_finite() {
@@ -157,6 +170,9 @@ impl Priors {
                 let value = (scale(feature).of)(value);
                 if value.is_finite() {
                     of_class.entry(feature).or_default().push(value);
+                    if moves && feature.is_motion() {
+                        moving.entry((class.clone(), feature)).or_default().push(value);
+                    }
                 }
             }
         }
@@ -164,6 +180,11 @@ impl Priors {
         for (class, features) in values {
             let mut of_class = BTreeMap::new();
             for (feature, mut values) in features {
+                if let Some(moving) = moving.remove(&(class.clone(), feature))
+                    && moving.len() as f64 >= MOVES * values.len() as f64
+                {
+                    values = moving;
+                }
                 if values.len() < MIN_COUNT {
                     continue;
                 }
@@ -301,6 +322,21 @@ mod tests {
             MIN_COUNT as u64
         );
         assert_eq!(lengths(&values).surprise("car", Feature::Length, f64::NAN), None);
+    }
+
+    #[test]
+    fn who_drives_among_the_parked_is_nothing_unusual() {
+        let cars = |parked: u32, driving: u32| {
+            let speeds = (0..parked)
+                .map(|_| 0.0)
+                .chain((0..driving).map(|i| 5.0 + 0.1 * f64::from(i)));
+            Priors::learn(speeds.map(|v| Sample::new("car", [(Feature::Speed, v)])))
+        };
+        let of = |priors: &Priors, speed| priors.surprise("car", Feature::Speed, speed);
+        assert!(of(&cars(200, 40), 8.0).unwrap() < 1.0);
+        assert!(of(&cars(200, 40), 60.0).unwrap() > 6.0);
+        assert_eq!(of(&cars(200, 25), 8.0), None, "too few drive");
+        assert!(of(&cars(400, 3), 8.0).unwrap() > 6.0, "what stands does not drive");
     }
 
     #[test]
