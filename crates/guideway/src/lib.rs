@@ -57,6 +57,7 @@ mod mine;
 mod origin;
 mod package;
 mod page;
+mod placement;
 mod plot;
 mod predict;
 mod query;

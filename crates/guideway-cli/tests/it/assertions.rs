@@ -97,20 +97,7 @@ fn a_fault_of_a_signal_is_one_ticket_whosever_boxes_are_checked() {
 
 #[test]
 fn a_world_is_without_faults() {
-    let bench = world::bench();
-    let record = [
-        "world",
-        "record",
-        "world.toml",
-        "--drives",
-        "2",
-        "--seconds",
-        "12",
-        "--out",
-        "logs",
-    ];
-    bench.ok(&record);
-    bench.ws(&["ingest", "logs", "--with-ground-truth"]);
+    let bench = world::driven(2, 12);
     let report = bench.ws_json(&["assert", "run"]);
     assert!(report["samples"].as_u64().unwrap() > 500, "{report}");
     let all = bench

@@ -8,20 +8,7 @@ use crate::world;
 
 /// A model that has learnt next to nothing, evaluated on a drive with a camera and a lidar.
 pub(crate) fn driven() -> Bench {
-    let bench = world::bench();
-    let record = [
-        "world",
-        "record",
-        "world.toml",
-        "--drives",
-        "2",
-        "--seconds",
-        "2",
-        "--out",
-        "logs",
-    ];
-    bench.ok(&record);
-    bench.ws(&["ingest", "logs", "--with-ground-truth"]);
+    let bench = world::driven(2, 2);
     let cameras = "SELECT frame_id FROM frames WHERE modality = 'camera'";
     bench.ws(&[
         "dataset",

@@ -10,20 +10,7 @@ use crate::world;
 
 /// A drive with a camera and a lidar, and detectors that found most of what is labelled, in either.
 fn driven() -> Bench {
-    let bench = world::bench();
-    let record = [
-        "world",
-        "record",
-        "world.toml",
-        "--drives",
-        "2",
-        "--seconds",
-        "4",
-        "--out",
-        "logs",
-    ];
-    bench.ok(&record);
-    bench.ws(&["ingest", "logs", "--with-ground-truth"]);
+    let bench = world::driven(2, 4);
     for (name, modality, columns) in [
         ("pictures", "camera", "x_min IS NOT NULL"),
         // What no ray hit does not count.

@@ -41,6 +41,26 @@ pub(crate) fn bench() -> Bench {
     bench
 }
 
+/// A workspace with drives of so many seconds, labels included.
+pub(crate) fn driven(drives: u32, seconds: u32) -> Bench {
+    let bench = bench();
+    let (drives, seconds) = (drives.to_string(), seconds.to_string());
+    let record = [
+        "world",
+        "record",
+        "world.toml",
+        "--drives",
+        &drives,
+        "--seconds",
+        &seconds,
+        "--out",
+        "logs",
+    ];
+    bench.ok(&record);
+    bench.ws(&["ingest", "logs", "--with-ground-truth"]);
+    bench
+}
+
 #[test]
 fn a_fleet_is_recorded_once_and_its_truth_is_read_on_request() {
     let bench = bench();

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use guideway_assert::{Axes, Frame, Observation, View};
-use guideway_core::{BBox, Cuboid, DVec3, Se3};
-use guideway_eval::severity::EgoPath;
-use guideway_schema::{FrameRow, LabelRow, PredictedCuboidRow, PredictionRow, SensorRow, TrackRow};
+use guideway_core::{BBox, Cuboid, DVec3};
+use guideway_schema::{FrameRow, LabelRow, PredictedCuboidRow, PredictionRow, TrackRow};
 use serde_json::Value;
 
 use crate::dataset::ids;
 use crate::error::Error;
-use crate::evaluate::cuboid_in_ego;
+use crate::placement::Placement;
 use crate::workspace::{Workspace, quote};
 
 /// A camera's and a lidar's frames this near in time show the same, ns.
@@ -51,7 +50,7 @@ impl Workspace {
         &self,
         frames: &[FrameRow],
         whose: Whose<'_>,
-        place: &Place,
+        place: &Placement,
     ) -> Result<BTreeMap<String, Vec<BoxRow>>, Error> {
         match whose {
             Whose::Labels => self.labelled_boxes(frames, place),
@@ -63,7 +62,7 @@ impl Workspace {
         &self,
         frames: &[FrameRow],
         (run, tracks): (&str, Option<&str>),
-        place: &Place,
+        place: &Placement,
     ) -> Result<BTreeMap<String, Vec<BoxRow>>, Error> {
         let listed = ids(frames.iter().map(|frame| frame.frame_id.as_str()));
         let by_id: BTreeMap<&str, &FrameRow> = frames.iter().map(|frame| (frame.frame_id.as_str(), frame)).collect();
@@ -97,14 +96,9 @@ impl Workspace {
             self.rows(&format!("SELECT * FROM predicted_cuboids WHERE {}", of_run(run)))?;
         for row in rows {
             let frame = by_id.get(row.frame_id.as_str());
-            let in_ego = frame.and_then(|frame| place.in_ego((&row.cuboid, &row.cuboid_frame), frame));
-            let velocity = match row.velocity[..] {
-                [x, y] => frame.and_then(|frame| {
-                    let turned = place.ego_from(&row.cuboid_frame, frame)?;
-                    Some(turned.transform_vector(DVec3::new(x, y, 0.0)))
-                }),
-                _ => None,
-            };
+            let in_ego = frame.and_then(|frame| place.cuboid_in_ego((&row.cuboid, &row.cuboid_frame), (*frame).into()));
+            let velocity =
+                frame.and_then(|frame| place.velocity_in_ego((&row.velocity, &row.cuboid_frame), (*frame).into()));
             let one = found
                 .entry((row.frame_id, row.prediction_id.clone()))
                 .or_insert_with(|| BoxRow {
@@ -124,7 +118,7 @@ impl Workspace {
         Ok(boxes)
     }
 
-    fn labelled_boxes(&self, frames: &[FrameRow], place: &Place) -> Result<BTreeMap<String, Vec<BoxRow>>, Error> {
+    fn labelled_boxes(&self, frames: &[FrameRow], place: &Placement) -> Result<BTreeMap<String, Vec<BoxRow>>, Error> {
         let listed = ids(frames.iter().map(|frame| frame.frame_id.as_str()));
         let by_id: BTreeMap<&str, &FrameRow> = frames.iter().map(|frame| (frame.frame_id.as_str(), frame)).collect();
         let mut boxes: BTreeMap<String, Vec<BoxRow>> = BTreeMap::new();
@@ -159,7 +153,9 @@ impl Workspace {
                     [Some(x_min), Some(y_min), Some(x_max), Some(y_max)] => Some(BBox::new(x_min, y_min, x_max, y_max)),
                     _ => None,
                 },
-                cuboid: frame.and_then(|frame| place.in_ego((&row.cuboid, row.cuboid_frame.as_deref()?), frame)),
+                cuboid: frame.and_then(|frame| {
+                    place.cuboid_in_ego((&row.cuboid, row.cuboid_frame.as_deref()?), (*frame).into())
+                }),
                 points: attributes["num_lidar_pts"]
                     .as_u64()
                     .filter(|_| is_seen(row.track_id.as_ref(), frame.and_then(|frame| frame.timestamp_ns)))
@@ -175,53 +171,26 @@ impl Workspace {
     }
 }
 
-/// Where a recording's sensors are and how it moved.
-pub(super) struct Place {
-    pub(super) path: EgoPath,
-    pub(super) sensors: BTreeMap<String, SensorRow>,
-}
-
-impl Place {
-    pub(super) fn frame<'a>(&'a self, frame: &'a FrameRow) -> Frame<'a> {
-        let stamp_ns = frame.timestamp_ns.unwrap_or(0);
-        Frame {
-            recording: &frame.recording_id,
-            sensor: self
-                .sensors
-                .get(&frame.sensor_id)
-                .map_or(&frame.sensor_id, |sensor| &sensor.name),
-            stamp_ns,
-            frame_id: Some(&frame.frame_id),
-            view: match (frame.modality.as_str(), frame.width, frame.height) {
-                ("camera", Some(width), Some(height)) if width > 0 && height > 0 => View::Image {
-                    width: width as f64,
-                    height: height as f64,
-                },
-                ("lidar", ..) => View::Around,
-                _ => View::Unknown,
+/// A frame as the rules take it.
+pub(super) fn frame_at<'a>(placement: &'a Placement, frame: &'a FrameRow) -> Frame<'a> {
+    let stamp_ns = frame.timestamp_ns.unwrap_or(0);
+    Frame {
+        recording: &frame.recording_id,
+        sensor: placement
+            .sensor(&frame.sensor_id)
+            .map_or(&frame.sensor_id, |sensor| &sensor.name),
+        stamp_ns,
+        frame_id: Some(&frame.frame_id),
+        view: match (frame.modality.as_str(), frame.width, frame.height) {
+            ("camera", Some(width), Some(height)) if width > 0 && height > 0 => View::Image {
+                width: width as f64,
+                height: height as f64,
             },
-            axes: Axes::Ego,
-            world_from_ego: self.path.at(stamp_ns),
-        }
-    }
-
-    /// A cuboid in the ego frame, from its ten numbers and the frame that they name.
-    fn in_ego(&self, cuboid: (&[f64], &str), frame: &FrameRow) -> Option<Cuboid> {
-        cuboid_in_ego(
-            cuboid,
-            || self.ego_from("sensor", frame),
-            || self.path.at(frame.timestamp_ns?),
-        )
-    }
-
-    /// `ego_from` the frame of coordinates that a cuboid names.
-    fn ego_from(&self, named: &str, frame: &FrameRow) -> Option<Se3> {
-        match named {
-            "ego" => Some(Se3::IDENTITY),
-            "sensor" => Se3::from_slice(&self.sensors.get(&frame.sensor_id)?.ego_from_sensor).ok(),
-            "world" => Some(self.path.at(frame.timestamp_ns?)?.inverse()),
-            _ => None,
-        }
+            ("lidar", ..) => View::Around,
+            _ => View::Unknown,
+        },
+        axes: Axes::Ego,
+        world_from_ego: placement.path.at(stamp_ns),
     }
 }
 

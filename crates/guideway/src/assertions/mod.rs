@@ -9,13 +9,14 @@ use guideway_assert::{
     Violation, rank,
 };
 use guideway_core::{IdBuilder, Reporter};
-use guideway_schema::{FrameRow, SensorRow};
+use guideway_schema::FrameRow;
 use guideway_store::{NodeKind, NodeRef, pick};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::clock;
 use crate::error::{Error, ErrorKind};
+use crate::placement::Placement;
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 
@@ -26,7 +27,7 @@ mod signals;
 mod tests;
 mod tickets;
 
-use boxes::{Place, Whose, observations};
+use boxes::{Whose, frame_at, observations};
 use ground::Ground;
 
 pub use guideway_assert::{Rule, Rules, State, Ticket};
@@ -310,7 +311,7 @@ impl Workspace {
         whose: Whose<'_>,
         checker: &mut Checker,
         (doing, reporter): (&'static str, &dyn Reporter),
-        take: &mut dyn FnMut(&str, &Place, Found) -> Result<(), Error>,
+        take: &mut dyn FnMut(&str, &Placement, Found) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let total = look.recordings.iter().map(|(_, frames)| frames).sum();
         let task = reporter.begin(doing, Some(total), "frames");
@@ -322,24 +323,14 @@ impl Workspace {
                 quote(recording_id),
                 look.inner
             ))?;
-            let place = Place {
-                path: self.ego_path(recording_id)?,
-                sensors: self
-                    .rows::<SensorRow>(&format!(
-                        "SELECT * FROM sensors WHERE recording_id = {} ORDER BY sensor_id",
-                        quote(recording_id)
-                    ))?
-                    .into_iter()
-                    .map(|sensor| (sensor.sensor_id.clone(), sensor))
-                    .collect(),
-            };
+            let place = self.placement(recording_id)?;
             let mut ground = Ground::new(&frames, &place.path);
             let mut found = Found::default();
             for part in frames.chunks(BLOCK) {
                 let mut boxes = self.boxes_of(part, whose, &place)?;
                 for frame in part {
                     let rows = boxes.remove(&frame.frame_id).unwrap_or_default();
-                    let (frame, mut observations) = (place.frame(frame), observations(&rows));
+                    let (frame, mut observations) = (frame_at(&place, frame), observations(&rows));
                     ground.learn(&observations, checker);
                     for one in &mut observations {
                         one.ground_z = one

@@ -13,6 +13,7 @@ use guideway_train::Prediction;
 use super::{MOST_CURVES, PUSH_ROWS, class_name};
 use crate::atomic::write_atomic;
 use crate::error::Error;
+use crate::placement::Moment;
 use crate::plot::{ConfusionPlot, LinePlot, Series};
 use crate::workspace::{Workspace, quote};
 
@@ -50,6 +51,15 @@ impl From<FrameRow> for FrameInfo {
             sensor_id: row.sensor_id,
             group_id: row.group_id,
             timestamp_ns: row.timestamp_ns,
+        }
+    }
+}
+
+impl<'a> From<&'a FrameInfo> for Moment<'a> {
+    fn from(frame: &'a FrameInfo) -> Self {
+        Self {
+            sensor_id: &frame.sensor_id,
+            stamp_ns: frame.timestamp_ns,
         }
     }
 }

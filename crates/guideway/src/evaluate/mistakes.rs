@@ -114,7 +114,7 @@ impl Workspace {
                 .filter_map(|image| case.truth.frames[*image as usize].timestamp_ns)
                 .collect();
             stamps.sort_unstable();
-            exposure = exposure.plus(Exposure::driven(&stamps, params.gap_ns, Some(&scene.path)));
+            exposure = exposure.plus(Exposure::driven(&stamps, params.gap_ns, Some(&scene.placement.path)));
             let finder = Finder {
                 case,
                 found,
@@ -238,7 +238,9 @@ impl Finder<'_> {
             let event = &self.found[*row as usize];
             let frame = self.frame(event.image);
             let risk = self.place(event).map(|place| {
-                let motion = frame.timestamp_ns.and_then(|stamp| self.scene.path.motion(stamp));
+                let motion = frame
+                    .timestamp_ns
+                    .and_then(|stamp| self.scene.placement.path.motion(stamp));
                 self.risk.risk(&place, motion)
             });
             let severity = event.severity * self.risk.relevance(risk.as_ref());
@@ -412,7 +414,7 @@ impl Finder<'_> {
         let distance = position.x.hypot(position.y);
         // What nobody knows to move is taken to stand: it comes nearer as the ego drives towards it.
         let standing = || {
-            let motion = self.scene.path.motion(frame.timestamp_ns?)?;
+            let motion = self.scene.placement.path.motion(frame.timestamp_ns?)?;
             (distance > 0.0).then(|| motion.speed_mps * position.x / distance)
         };
         Some(Place {
@@ -423,11 +425,11 @@ impl Finder<'_> {
     }
 
     fn on_the_ground(&self, frame: &FrameInfo, bbox: BBox) -> Option<DVec3> {
-        let (camera, ego_from_camera) = self.scene.cameras.get(&frame.sensor_id)?;
+        let placement = &self.scene.placement;
         let foot = [f64::midpoint(bbox.x_min, bbox.x_max), bbox.y_max];
         ground_point(
-            camera.as_ref()?,
-            *ego_from_camera,
+            &placement.camera(&frame.sensor_id)?,
+            placement.ego_from_sensor(&frame.sensor_id)?,
             foot,
             self.scene.ground_z_m,
             GROUND_LIMIT_M,

@@ -37,7 +37,6 @@ pub use gate::{GateFile, GateReport, GateResult, GateRule};
 pub use mistakes::{Driven, MistakeRate};
 pub use report::{ReportOptions, WrittenReport};
 pub use rules::{EvalOptions, MetricSet, RuleRow, RuleSetReport, RuleTable};
-pub(crate) use scene::{PlacedSensor, cuboid_in_ego, placed_sensor};
 pub use tracking::{TrackScores, TrackingReport};
 
 /// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time.

@@ -1,16 +1,16 @@
-//! Where things were in a recording: the ego's way, the cameras, and labelled objects.
+//! Where things were in a recording: sensors, the ego's way, and labelled objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guideway_core::{Camera, CameraModel, Cuboid, DVec3, Intrinsics, Se3};
+use guideway_core::{Cuboid, DVec3};
 use guideway_eval::events::Event;
-use guideway_eval::severity::EgoPath;
-use guideway_schema::{LabelRow, SensorRow, SignalRow};
+use guideway_schema::LabelRow;
 
 use super::case::{Case, FrameInfo, LabelInfo};
 use super::mistakes::{ASK, Drive};
 use crate::dataset::ids;
 use crate::error::Error;
+use crate::placement::Placement;
 use crate::workspace::{Workspace, quote};
 
 /// Two sightings of an object further apart than this say nothing about its speed, ns.
@@ -43,41 +43,7 @@ impl Workspace {
         }
         Ok((labels, frames))
     }
-
-    /// The way of the ego through a recording, from the topic that says it best.
-    pub(crate) fn ego_path(&self, recording_id: &str) -> Result<EgoPath, Error> {
-        let topics = self.counts(&format!(
-            "SELECT concat(CASE WHEN kind = 'odometry' THEN '1' WHEN lower(child_frame) IN ('ego', 'base_link', 'vehicle') THEN '0' ELSE '2' END, topic), \
-             count(*) FROM signals WHERE recording_id = {} AND kind IN ('pose', 'odometry') AND x IS NOT NULL GROUP BY 1 ORDER BY 1",
-            quote(recording_id)
-        ))?;
-        // By rank, then by rows, then by name.
-        let best = topics
-            .iter()
-            .min_by_key(|(ranked, rows)| (ranked.chars().next(), std::cmp::Reverse(*rows), ranked.clone()));
-        let Some((ranked, _)) = best else {
-            return Ok(EgoPath::default());
-        };
-        let topic = ranked.get(1..).unwrap_or_default();
-        let rows: Vec<SignalRow> = self.rows(&format!(
-            "SELECT * FROM signals WHERE recording_id = {} AND topic = {} AND kind IN ('pose', 'odometry') AND x IS NOT NULL ORDER BY timestamp_ns",
-            quote(recording_id),
-            quote(topic)
-        ))?;
-        let poses = rows.into_iter().filter_map(|row| {
-            let at = [row.x?, row.y?, row.z.unwrap_or(0.0)];
-            let turned = match (row.qw, row.qx, row.qy, row.qz) {
-                (Some(w), Some(x), Some(y), Some(z)) => [w, x, y, z],
-                _ => [1.0, 0.0, 0.0, 0.0],
-            };
-            Some((row.timestamp_ns, Se3::from_xyz_wxyz(at, turned).ok()?))
-        });
-        Ok(EgoPath::new(poses.collect()))
-    }
 }
-
-/// A sensor's lens, where it is a calibrated camera, and `ego_from_sensor`.
-pub(crate) type PlacedSensor = (Option<Camera>, Se3);
 
 /// Where an object was at a moment, in the ego frame.
 #[derive(Clone, Copy)]
@@ -95,9 +61,7 @@ impl Seen {
 
 /// What is known about the space that a recording was driven in.
 pub(super) struct Scene {
-    pub(super) path: EgoPath,
-    /// Cameras by sensor, with `ego_from_camera`.
-    pub(super) cameras: BTreeMap<String, PlacedSensor>,
+    pub(super) placement: Placement,
     /// Height of the ground in the ego frame, m.
     pub(super) ground_z_m: f64,
     /// Where the tracked objects are that something is wrong about, by stamp.
@@ -112,13 +76,8 @@ impl Scene {
         recording_id: &str,
         drive: &Drive,
     ) -> Result<Self, Error> {
-        let sensors: Vec<SensorRow> = workspace.rows(&format!(
-            "SELECT * FROM sensors WHERE recording_id = {} ORDER BY sensor_id",
-            quote(recording_id)
-        ))?;
         let mut scene = Self {
-            path: workspace.ego_path(recording_id)?,
-            cameras: sensors.iter().filter_map(placed_sensor).collect(),
+            placement: workspace.placement(recording_id)?,
             ground_z_m: 0.0,
             tracks: BTreeMap::new(),
         };
@@ -168,11 +127,8 @@ impl Scene {
     }
 
     pub(super) fn cuboid_in_ego(&self, label: &LabelInfo, frame: &FrameInfo) -> Option<Cuboid> {
-        cuboid_in_ego(
-            (&label.cuboid, label.cuboid_frame.as_deref()?),
-            || Some(self.cameras.get(&frame.sensor_id)?.1),
-            || self.path.at(frame.timestamp_ns?),
-        )
+        let cuboid = (label.cuboid.as_slice(), label.cuboid_frame.as_deref()?);
+        self.placement.cuboid_in_ego(cuboid, frame.into())
     }
 
     /// Where a tracked object is and how fast its distance shrinks, m/s: on the straight line between its sightings before and after.
@@ -203,39 +159,4 @@ impl Scene {
         };
         Some((here, closing))
     }
-}
-
-/// A label's cuboid in the ego frame, from the ten numbers of the tables and the frame that they name; `ego_from_sensor` and `world_from_ego` are asked for where they are needed.
-pub(crate) fn cuboid_in_ego(
-    (numbers, frame): (&[f64], &str),
-    ego_from_sensor: impl FnOnce() -> Option<Se3>,
-    world_from_ego: impl FnOnce() -> Option<Se3>,
-) -> Option<Cuboid> {
-    let cuboid = Cuboid::from_slice(numbers).ok()?;
-    match frame {
-        "ego" => Some(cuboid),
-        "sensor" => Some(cuboid.transformed(ego_from_sensor()?)),
-        "world" => Some(cuboid.transformed(world_from_ego()?.inverse())),
-        _ => None,
-    }
-}
-
-/// A sensor with its place on the vehicle, and its lens where it is a camera.
-pub(crate) fn placed_sensor(sensor: &SensorRow) -> Option<(String, PlacedSensor)> {
-    let ego_from_sensor = Se3::from_slice(&sensor.ego_from_sensor).ok()?;
-    Some((sensor.sensor_id.clone(), (camera(sensor), ego_from_sensor)))
-}
-
-/// The lens of a camera, where it is calibrated.
-fn camera(sensor: &SensorRow) -> Option<Camera> {
-    let intrinsics = Intrinsics {
-        fx: sensor.fx?,
-        fy: sensor.fy?,
-        cx: sensor.cx?,
-        cy: sensor.cy?,
-        width: u32::try_from(sensor.width?).ok()?,
-        height: u32::try_from(sensor.height?).ok()?,
-    };
-    let model = CameraModel::from_coefficients(sensor.camera_model.as_deref()?, &sensor.distortion).ok()?;
-    Camera::new(intrinsics, model).ok()
 }

@@ -189,11 +189,11 @@ fn remade(around: &Around, entries: &mut Vec<(i64, Entry)>, reporter: &dyn Repor
                 },
             ));
         }
-        if let Some(ego_from_sensor) = around.ego_from_sensor(frame) {
+        if let Some(ego_from_sensor) = around.placement.ego_from_sensor(&frame.sensor_id) {
             let transforms = vec![transform(time, "ego", &name, ego_from_sensor)];
             entries.push((time, Entry::Placement(FrameTransforms { transforms })));
         }
-        if let Some(pose) = around.path.at(time) {
+        if let Some(pose) = around.placement.path.at(time) {
             let [x, y, z, w, qx, qy, qz] = pose.to_array();
             let pose = PoseInFrame {
                 timestamp: Some(Time::from_ns(time)),

@@ -6,17 +6,17 @@ mod page;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use guideway_core::{Cuboid, Reporter, Se3, Warning};
+use guideway_core::{Cuboid, Reporter, Warning};
 use guideway_eval::events::EventParams;
-use guideway_eval::severity::EgoPath;
 use guideway_ingest::media::{Media, MediaReader};
-use guideway_schema::{EventRow, FrameRow, LabelRow, MistakeRow, PredictionRow, RecordingRow, SensorRow};
+use guideway_schema::{EventRow, FrameRow, LabelRow, MistakeRow, PredictionRow, RecordingRow};
 use serde::Serialize;
 
 use crate::atomic::{check_out, write_atomic};
 use crate::dataset::ids;
 use crate::error::Error;
-use crate::evaluate::{EvalReport, cuboid_in_ego};
+use crate::evaluate::EvalReport;
+use crate::placement::Placement;
 use crate::workspace::{Workspace, quote};
 
 /// Pictures on a page at most: a page that does not open is of no use.
@@ -109,13 +109,11 @@ pub struct OpenedEvent {
 struct Around {
     detail: EventDetail,
     recording: RecordingRow,
-    /// By sensor id.
-    sensors: BTreeMap<String, SensorRow>,
     /// By stamp, then by sensor.
     frames: Vec<FrameRow>,
     labels: BTreeMap<String, Vec<LabelRow>>,
     predictions: BTreeMap<String, Vec<PredictionRow>>,
-    path: EgoPath,
+    placement: Placement,
     /// Topics that say how things stand: transforms and calibrations.
     standing: Vec<String>,
 }
@@ -294,9 +292,6 @@ impl Workspace {
             }
             _ => worst,
         };
-        let sensors: Vec<SensorRow> = self.rows(&format!(
-            "SELECT * FROM sensors WHERE recording_id = {recording_id} ORDER BY sensor_id"
-        ))?;
         let recordings: Vec<RecordingRow> =
             self.rows(&format!("SELECT * FROM recordings WHERE recording_id = {recording_id}"))?;
         let recording = recordings.into_iter().next().ok_or_else(|| {
@@ -317,7 +312,7 @@ impl Workspace {
             EventParams::default().min_score
         ))?;
         Ok(Around {
-            path: self.ego_path(&event.recording_id)?,
+            placement: self.placement(&event.recording_id)?,
             standing: self
                 .channels(&recording)?
                 .into_iter()
@@ -325,7 +320,6 @@ impl Workspace {
                 .map(|channel| channel.topic)
                 .collect(),
             recording,
-            sensors: sensors.into_iter().map(|row| (row.sensor_id.clone(), row)).collect(),
             labels: by_frame(labels, |row| &row.frame_id),
             predictions: by_frame(predictions, |row| &row.frame_id),
             frames,
@@ -343,12 +337,10 @@ fn by_frame<R>(rows: Vec<R>, frame_id: impl Fn(&R) -> &String) -> BTreeMap<Strin
 }
 
 impl Around {
-    fn sensor(&self, frame: &FrameRow) -> Option<&SensorRow> {
-        self.sensors.get(&frame.sensor_id)
-    }
-
     fn sensor_name(&self, frame: &FrameRow) -> &str {
-        self.sensor(frame).map_or("camera", |sensor| sensor.name.as_str())
+        self.placement
+            .sensor(&frame.sensor_id)
+            .map_or("camera", |sensor| sensor.name.as_str())
     }
 
     /// The frames of the sensor that saw the mistake set the pace; those of the others join the nearest.
@@ -437,15 +429,8 @@ impl Around {
 
     /// A label's cuboid in the ego frame.
     fn cuboid_in_ego(&self, label: &LabelRow, frame: &FrameRow) -> Option<Cuboid> {
-        cuboid_in_ego(
-            (&label.cuboid, label.cuboid_frame.as_deref()?),
-            || self.ego_from_sensor(frame),
-            || self.path.at(frame.timestamp_ns?),
-        )
-    }
-
-    fn ego_from_sensor(&self, frame: &FrameRow) -> Option<Se3> {
-        Se3::from_slice(&self.sensor(frame)?.ego_from_sensor).ok()
+        let cuboid = (label.cuboid.as_slice(), label.cuboid_frame.as_deref()?);
+        self.placement.cuboid_in_ego(cuboid, frame.into())
     }
 
     /// What is wrong in a frame.

@@ -246,7 +246,7 @@ fn from_above(
     let Some(points) = media.points().map_err(|err| unreadable(&err))? else {
         return Ok(());
     };
-    let ego_from_sensor = around.ego_from_sensor(frame);
+    let ego_from_sensor = around.placement.ego_from_sensor(&frame.sensor_id);
     let scale = f64::from(ABOVE_PX) / (2.0 * ABOVE_M);
     let pixel = |point: DVec3| [(ABOVE_M - point.y) * scale, (ABOVE_M - point.x) * scale];
     let mut above = RgbImage::new(ABOVE_PX, ABOVE_PX);
@@ -335,7 +335,7 @@ fn speed(around: &Around, moments: &[Moment]) -> Result<Option<String>, Error> {
             Some((
                 stamp,
                 seconds(around, Some(stamp))?,
-                around.path.motion(stamp)?.speed_mps,
+                around.placement.path.motion(stamp)?.speed_mps,
             ))
         })
         .collect();

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use guideway_core::{BBox, Cuboid, DVec3, Se3};
-use guideway_eval::severity::EgoPath;
-use guideway_schema::{LabelRow, PredictedCuboidRow, PredictionRow, SensorRow};
+use guideway_schema::{LabelRow, PredictedCuboidRow, PredictionRow};
 use guideway_store::{Columns, Dataset, Sample, SampleLabel};
 use serde_json::Value;
 
 use crate::dataset::ids;
 use crate::error::Error;
 use crate::evaluate::mistakes::ASK;
-use crate::evaluate::scene::cuboid_in_ego;
+use crate::placement::{Moment, Placement};
 use crate::workspace::{Workspace, quote};
 use crate::world::occlusion_code;
 
@@ -220,14 +219,14 @@ impl Objects {
             recordings.entry(&of(found.frame).recording_id).or_default()[1].push(row);
         }
         for (recording, [label_rows, found_rows]) in recordings {
-            let place = Place::of(workspace, recording)?;
+            let place = workspace.placement(recording)?;
             let mut tracks: BTreeMap<(&str, String), BTreeMap<i64, DVec3>> = BTreeMap::new();
             for row in &label_rows {
                 let label = &mut labels[*row];
                 let frame = of(label.frame);
-                label.solid = label.given.as_ref().map(|given| place.solid(given, frame));
-                let told = label.told_velocity.map(DVec3::from_array);
-                label.velocity = told.and_then(|told| place.velocity_in_ego("world", told, frame));
+                label.solid = label.given.as_ref().map(|given| solid(&place, given, frame.into()));
+                let in_ego = |told: [f64; 3]| place.velocity_in_ego((&told, "world"), frame.into());
+                label.velocity = label.told_velocity.and_then(in_ego).map(|v| [v.x, v.y]);
                 let center = label.solid.and_then(|solid| Some(solid.in_ego?.center));
                 if let (Some(track), Some(stamp), Some(center)) = (&label.track, frame.timestamp_ns, center)
                     && let Some(world_from_ego) = place.path.at(stamp)
@@ -248,15 +247,25 @@ impl Objects {
             for row in &found_rows {
                 let found = &mut found[*row];
                 let frame = of(found.frame);
-                found.solid = found.given.as_ref().map(|given| place.solid(given, frame));
+                found.solid = found.given.as_ref().map(|given| solid(&place, given, frame.into()));
                 found.velocity = found
                     .given
                     .as_ref()
                     .zip(found.told_velocity)
-                    .and_then(|(given, [x, y])| place.velocity_in_ego(&given.frame, DVec3::new(x, y, 0.0), frame));
+                    .and_then(|(given, told)| place.velocity_in_ego((&told, &given.frame), frame.into()))
+                    .map(|v| [v.x, v.y]);
             }
         }
         Ok(())
+    }
+}
+
+impl<'a> From<&'a FrameAt> for Moment<'a> {
+    fn from(frame: &'a FrameAt) -> Self {
+        Self {
+            sensor_id: &frame.sensor_id,
+            stamp_ns: frame.timestamp_ns,
+        }
     }
 }
 
@@ -291,56 +300,17 @@ fn motion(track: &BTreeMap<i64, DVec3>, stamp: i64, world_from_ego: Se3) -> Opti
     })
 }
 
-/// Where a recording's sensors are and how it moved.
-struct Place {
-    path: EgoPath,
-    sensors: BTreeMap<String, Se3>,
-}
-
-impl Place {
-    fn of(workspace: &Workspace, recording_id: &str) -> Result<Self, Error> {
-        let sensors: Vec<SensorRow> = workspace.rows(&format!(
-            "SELECT * FROM sensors WHERE recording_id = {} ORDER BY sensor_id",
-            quote(recording_id)
-        ))?;
-        Ok(Self {
-            path: workspace.ego_path(recording_id)?,
-            sensors: sensors
-                .into_iter()
-                .filter_map(|sensor| Some((sensor.sensor_id, Se3::from_slice(&sensor.ego_from_sensor).ok()?)))
-                .collect(),
-        })
-    }
-
-    fn ego_from_sensor(&self, frame: &FrameAt) -> Option<Se3> {
-        self.sensors.get(&frame.sensor_id).copied()
-    }
-
-    fn solid(&self, given: &Given, frame: &FrameAt) -> Solid {
-        let in_ego = cuboid_in_ego(
-            (&given.numbers, &given.frame),
-            || self.ego_from_sensor(frame),
-            || self.path.at(frame.timestamp_ns?),
-        );
-        let in_sensor = if given.frame == "sensor" {
-            Cuboid::from_slice(&given.numbers).ok()
-        } else {
-            in_ego
-                .zip(self.ego_from_sensor(frame))
-                .map(|(cuboid, ego_from_sensor)| cuboid.transformed(ego_from_sensor.inverse()))
-        };
-        Solid { in_ego, in_sensor }
-    }
-
-    fn velocity_in_ego(&self, name: &str, velocity: DVec3, frame: &FrameAt) -> Option<[f64; 2]> {
-        let turned = match name {
-            "ego" => velocity,
-            "sensor" => self.ego_from_sensor(frame)?.transform_vector(velocity),
-            "world" => self.path.at(frame.timestamp_ns?)?.inverse().transform_vector(velocity),
-            _ => return None,
-        };
-        Some([turned.x, turned.y])
-    }
+/// A box in space where rule sets want it.
+fn solid(placement: &Placement, given: &Given, at: Moment<'_>) -> Solid {
+    let in_ego = placement.cuboid_in_ego((&given.numbers, &given.frame), at);
+    let in_sensor = if given.frame == "sensor" {
+        Cuboid::from_slice(&given.numbers).ok()
+    } else {
+        in_ego
+            .zip(placement.ego_from_sensor(at.sensor_id))
+            .map(|(cuboid, ego_from_sensor)| cuboid.transformed(ego_from_sensor.inverse()))
+    };
+    Solid { in_ego, in_sensor }
 }
 
 fn label_object(frame: u32, class: Option<u32>, label: &SampleLabel, told: Option<&LabelRow>) -> LabelObject {

@@ -1,15 +1,13 @@
 //! Tracking: what a model detected in one frame after another becomes tracks.
 
+mod follow;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use guideway_core::{BBox, CameraModel, DVec3, IdBuilder, Reporter, Se3, TimeNs, Warning};
-use guideway_eval::severity::EgoPath;
-use guideway_eval::track::{
-    BoxDetection, CuboidDetection, Image, Space, TrackParams, TrackStatus, TrackView, TrackWarnings, Tracker, Warp,
-    World,
-};
-use guideway_schema::{FrameRow, PredictedCuboidRow, PredictionRow, SensorRow, TrackRow};
+use guideway_core::{BBox, IdBuilder, Reporter, TimeNs, Warning};
+use guideway_eval::track::{Image, Space, TrackParams, TrackStatus, TrackWarnings, Tracker, World};
+use guideway_schema::{FrameRow, PredictedCuboidRow, PredictionRow, TrackRow};
 use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,9 +15,10 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::dataset::ids;
 use crate::error::{Error, ErrorKind};
-use crate::evaluate::{PlacedSensor, cuboid_in_ego};
+use crate::placement::Placement;
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
+use follow::{Follow, Found};
 
 /// Raised when tracking the same detections gives other tracks: then they are tracked anew.
 const TRACKING_VERSION: i64 = 1;
@@ -133,130 +132,6 @@ pub fn default_track_params(space: TrackSpace) -> Result<Value, Error> {
             "report this: it is a defect of guideway",
         )
     })
-}
-
-/// What was detected, whichever table it stands in.
-struct Found {
-    prediction_id: String,
-    class: u32,
-    score: f64,
-    bbox: BBox,
-    /// Ten numbers, the frame that they are in, and the velocity along its axes.
-    cuboid: Option<(Vec<f64>, String, Vec<f64>)>,
-}
-
-/// Where a recording's sensors are and how it moved.
-struct Around {
-    path: EgoPath,
-    sensors: BTreeMap<String, PlacedSensor>,
-}
-
-impl Around {
-    fn world_from_sensor(&self, frame: &FrameRow) -> Option<Se3> {
-        let (_, ego_from_sensor) = self.sensors.get(&frame.sensor_id)?;
-        Some(self.path.at(frame.timestamp_ns?)? * *ego_from_sensor)
-    }
-
-    /// What the camera's turning did to its image since the frame before.
-    fn warp(&self, before: Option<&FrameRow>, frame: &FrameRow) -> Warp {
-        let turned = || {
-            let (camera, _) = self.sensors.get(&frame.sensor_id)?;
-            let camera = camera.as_ref()?;
-            // Beyond the lens' distortion a fisheye's image is not moved by a homography.
-            if !matches!(camera.model(), CameraModel::Pinhole | CameraModel::BrownConrady { .. }) {
-                return None;
-            }
-            let then = self.world_from_sensor(before?)?;
-            let now = self.world_from_sensor(frame)?;
-            let turn = now.rotation().inverse() * then.rotation();
-            let k = camera.intrinsics();
-            // K R K⁻¹, column by column of R K⁻¹ applied to pixels (1, 0, 0), (0, 1, 0) and (0, 0, 1).
-            let columns = [
-                DVec3::new(1.0 / k.fx, 0.0, 0.0),
-                DVec3::new(0.0, 1.0 / k.fy, 0.0),
-                DVec3::new(-k.cx / k.fx, -k.cy / k.fy, 1.0),
-            ]
-            .map(|ray| turn * ray)
-            .map(|ray| [k.fx * ray.x + k.cx * ray.z, k.fy * ray.y + k.cy * ray.z, ray.z]);
-            Warp::homography([0, 1, 2].map(|row| [0, 1, 2].map(|column| columns[column][row]))).ok()
-        };
-        turned().unwrap_or_default()
-    }
-}
-
-/// A space in which rows of the tables can be followed.
-trait Follow: Space {
-    /// How the sensor moved since the frame before; none for a frame that cannot be used.
-    fn ego(around: &Around, before: Option<&FrameRow>, frame: &FrameRow) -> Option<Self::Ego>;
-    /// A detection; none for one that cannot be placed.
-    fn detection(found: &Found, around: &Around, frame: &FrameRow) -> Option<Self::Detection>;
-    /// Writes where a track is.
-    fn place(view: &TrackView<Self>, around: &Around, row: &mut TrackRow);
-}
-
-impl Follow for Image {
-    fn ego(around: &Around, before: Option<&FrameRow>, frame: &FrameRow) -> Option<Warp> {
-        Some(around.warp(before, frame))
-    }
-
-    fn detection(found: &Found, _: &Around, _: &FrameRow) -> Option<BoxDetection> {
-        Some(BoxDetection {
-            class: found.class,
-            score: found.score,
-            bbox: found.bbox,
-        })
-    }
-
-    fn place(view: &TrackView<Self>, _: &Around, row: &mut TrackRow) {
-        let bbox = view.shape;
-        row.x_min = Some(bbox.x_min);
-        row.y_min = Some(bbox.y_min);
-        row.x_max = Some(bbox.x_max);
-        row.y_max = Some(bbox.y_max);
-        row.velocity = view.motion.velocity.to_vec();
-    }
-}
-
-impl Follow for World {
-    fn ego(around: &Around, _: Option<&FrameRow>, frame: &FrameRow) -> Option<Se3> {
-        if around.path.is_empty() {
-            // Nothing says how the vehicle moved: objects are followed as it sees them.
-            return Some(Se3::IDENTITY);
-        }
-        around.path.at(frame.timestamp_ns?)
-    }
-
-    fn detection(found: &Found, around: &Around, frame: &FrameRow) -> Option<CuboidDetection> {
-        let (numbers, axes, velocity) = found.cuboid.as_ref()?;
-        let ego_from_sensor = || Some(around.sensors.get(&frame.sensor_id)?.1);
-        let world_from_ego = || around.path.at(frame.timestamp_ns?);
-        let cuboid = cuboid_in_ego((numbers, axes), ego_from_sensor, world_from_ego)?;
-        let velocity = match velocity.as_slice() {
-            [x, y, ..] => {
-                let along = DVec3::new(*x, *y, 0.0);
-                let turned = match axes.as_str() {
-                    "sensor" => ego_from_sensor()?.transform_vector(along),
-                    "world" => world_from_ego()?.inverse().transform_vector(along),
-                    _ => along,
-                };
-                Some(turned.to_array())
-            }
-            _ => None,
-        };
-        Some(CuboidDetection {
-            class: found.class,
-            score: found.score,
-            cuboid,
-            velocity,
-        })
-    }
-
-    fn place(view: &TrackView<Self>, around: &Around, row: &mut TrackRow) {
-        row.cuboid = view.shape.to_array().to_vec();
-        row.cuboid_frame = Some(if around.path.is_empty() { "ego" } else { "world" }.to_owned());
-        let [x, y, _] = view.motion.velocity;
-        row.velocity = vec![x, y];
-    }
 }
 
 impl Workspace {
@@ -439,16 +314,9 @@ impl Job<'_> {
                  ORDER BY f.timestamp_ns, f.sensor_id, f.frame_id",
                 quote(recording_id)
             ))?;
-            let sensors: Vec<SensorRow> = workspace.rows(&format!(
-                "SELECT * FROM sensors WHERE recording_id = {} ORDER BY sensor_id",
-                quote(recording_id)
-            ))?;
-            let around = Around {
-                path: workspace.ego_path(recording_id)?,
-                sensors: sensors.iter().filter_map(crate::evaluate::placed_sensor).collect(),
-            };
+            let place = workspace.placement(recording_id)?;
             for stream in self.streams(space, recording_id, &frames)? {
-                self.follow::<S>(&params, &stream, &around, &mut out)?;
+                self.follow::<S>(&params, &stream, &place, &mut out)?;
             }
             task.advance(frames.len() as u64);
         }
@@ -501,7 +369,7 @@ impl Job<'_> {
         &self,
         params: &TrackParams<S>,
         frames: &[&FrameRow],
-        around: &Around,
+        place: &Placement,
         out: &mut Output,
     ) -> Result<(), Error> {
         let Some(first) = frames.first() else {
@@ -523,7 +391,7 @@ impl Job<'_> {
                 let found = found.remove(&frame.frame_id).unwrap_or_default();
                 out.report.frames += 1;
                 out.report.detections += found.len() as u64;
-                let Some(ego) = S::ego(around, before, frame) else {
+                let Some(ego) = S::ego(place, before, frame) else {
                     out.report.without_pose += 1;
                     continue;
                 };
@@ -531,7 +399,7 @@ impl Job<'_> {
                 let mut placed = Vec::with_capacity(found.len());
                 let mut rows = Vec::with_capacity(found.len());
                 for one in &found {
-                    match S::detection(one, around, frame) {
+                    match S::detection(one, place, frame) {
                         Some(detection) => {
                             placed.push(detection);
                             rows.push(one);
@@ -578,7 +446,7 @@ impl Job<'_> {
                         prediction_id: detection.map(|found| found.prediction_id.clone()),
                         ..TrackRow::default()
                     };
-                    S::place(view, around, &mut row);
+                    S::place(view, place, &mut row);
                     out.rows.push(row);
                 }
             }
@@ -767,55 +635,7 @@ fn median(lengths: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use guideway_core::{Camera, Intrinsics};
-
     use super::*;
-
-    #[test]
-    fn what_is_far_moves_as_the_camera_turns() {
-        let intrinsics = Intrinsics {
-            fx: 800.0,
-            fy: 820.0,
-            cx: 640.0,
-            cy: 360.0,
-            width: 1280,
-            height: 720,
-        };
-        let camera = Camera::new(intrinsics, CameraModel::Pinhole).unwrap();
-        // Looks ahead: x right, y down, z forward in the camera; x forward, y left, z up in the vehicle.
-        let looking =
-            Se3::from_rotation_rows([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]], [1.5, 0.1, 1.4]).unwrap();
-        let pose = |yaw: f64, x: f64| Se3::from_yaw(yaw, DVec3::new(x, 0.0, 0.0)).unwrap();
-        let around = Around {
-            path: EgoPath::new(vec![(0, pose(0.0, 0.0)), (100_000_000, pose(0.03, 1.0))]),
-            sensors: BTreeMap::from([("front".to_owned(), (Some(camera), looking))]),
-        };
-        let frame = |stamp: i64| FrameRow {
-            sensor_id: "front".to_owned(),
-            timestamp_ns: Some(stamp),
-            ..FrameRow::default()
-        };
-        let (then, now) = (frame(0), frame(100_000_000));
-        let warp = around.warp(Some(&then), &now);
-        let far = DVec3::new(20_000.0, 3_000.0, 1_000.0);
-        let seen = |frame: &FrameRow| {
-            let world_from_camera = around.world_from_sensor(frame).unwrap();
-            let (camera, _) = &around.sensors["front"];
-            let camera = camera.as_ref().unwrap();
-            camera
-                .project(world_from_camera.inverse().transform_point(far))
-                .unwrap()
-        };
-        let (expected, moved) = (seen(&now), warp.apply(seen(&then)).unwrap());
-        assert!((seen(&then)[0] - expected[0]).abs() > 20.0, "the turn shows");
-        assert!(
-            (0..2).all(|axis| (moved[axis] - expected[axis]).abs() < 0.1),
-            "{moved:?} {expected:?}"
-        );
-        // Without a frame before, or without poses, nothing is known.
-        assert_eq!(around.warp(None, &now), Warp::IDENTITY);
-        assert_eq!(around.warp(Some(&then), &frame(9_000_000_000)), Warp::IDENTITY);
-    }
 
     #[test]
     fn classes_of_parameters_are_named() {
