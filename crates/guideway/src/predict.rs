@@ -41,6 +41,18 @@ pub struct PredictReport {
     pub imported: Option<Imported>,
 }
 
+/// Predictions of a model on some frames.
+pub(crate) struct Predicted {
+    /// The run, whose predictions may be on other frames as well where they were made elsewhere.
+    pub(crate) run_id: String,
+    /// Names the predictions on just these frames.
+    pub(crate) key: String,
+    /// Number of frames.
+    pub(crate) frames: u64,
+    /// Was the run made just now?
+    pub(crate) created: bool,
+}
+
 /// What a model runs over.
 pub(crate) struct Target<'w> {
     pub(crate) source: Box<dyn SampleSource + 'w>,
@@ -64,7 +76,12 @@ impl Workspace {
         reporter: &dyn Reporter,
     ) -> Result<PredictReport, Error> {
         let model = self.model_record(model)?;
-        let (run_id, frames, created) = self.predict_run(&model, on, device, reporter)?;
+        let Predicted {
+            run_id,
+            frames,
+            created,
+            ..
+        } = self.predict_run(&model, on, device, reporter)?;
         self.predict_report(run_id, frames, created)
     }
 
@@ -95,17 +112,16 @@ impl Workspace {
         })
     }
 
-    /// The prediction run of a model: its id, the number of frames, and whether it was made just now.
+    /// The predictions of a model, made now if they were not before.
     pub(crate) fn predict_run(
         &self,
         model: &ModelRecord,
         on: &str,
         device: Option<&str>,
         reporter: &dyn Reporter,
-    ) -> Result<(String, u64, bool), Error> {
+    ) -> Result<Predicted, Error> {
         if !model.has_weights() {
-            let (run_id, frames) = self.imported_run(model, on)?;
-            return Ok((run_id, frames, false));
+            return self.imported_run(model, on);
         }
         let started = clock::now_ns();
         let device = self.device(device)?;
@@ -118,13 +134,19 @@ impl Workspace {
             .text(device.name())
             .finish();
         let frames = target.source.len() as u64;
+        let predicted = |created| Predicted {
+            key: run_id.clone(),
+            run_id: run_id.clone(),
+            frames,
+            created,
+        };
         if self.is_done(&run_id)? {
-            return Ok((run_id, frames, false));
+            return Ok(predicted(false));
         }
         let detector = self.detector(model, device)?;
         let mut rows: Vec<PredictionRow> = Vec::new();
         let mut transaction: Option<Transaction> = None;
-        let predicted = detector.predict(target.source.as_ref(), Wanted::default(), reporter, &mut |inference| {
+        let made = detector.predict(target.source.as_ref(), Wanted::default(), reporter, &mut |inference| {
             self.interrupt().check()?;
             let found = inference.prediction;
             let recording = target.frames.recording(&found.id).unwrap_or_default().to_owned();
@@ -157,7 +179,7 @@ impl Workspace {
             }
             Ok(())
         });
-        if let Err(err) = predicted {
+        if let Err(err) = made {
             return Err(if Stopped::is_in_train(&err) {
                 Error::interrupted(
                     format!("nothing of the predictions on {on} is kept"),
@@ -197,7 +219,7 @@ impl Workspace {
         }
         transaction.put_run(run(operation.ended_ns));
         self.block_on(transaction.commit(operation))?;
-        Ok((run_id, frames, true))
+        Ok(predicted(true))
     }
 
     fn write_predictions(

@@ -738,3 +738,30 @@ fn results_that_cannot_be_taken_in_say_why() {
         "nothing is left of a failed import"
     );
 }
+
+#[test]
+fn an_import_of_a_dataset_serves_each_of_its_splits_by_itself() {
+    let bench = frozen();
+    let labels = bench.ws_json(&[
+        "query",
+        "SELECT frame_id, class, x_min, y_min, x_max, y_max FROM labels",
+    ]);
+    let mut lines = String::new();
+    for label in labels.as_array().unwrap() {
+        let bbox = [&label["x_min"], &label["y_min"], &label["x_max"], &label["y_max"]];
+        let found = json!({ "frame_id": label["frame_id"], "class": label["class"], "score": 0.9, "bbox": bbox });
+        writeln!(lines, "{found}").unwrap();
+    }
+    bench.write("all.jsonl", &lines);
+    imported(&bench, 0, &import("theirs", "v1", "all.jsonl", "jsonl"));
+    let of = |on: &str| bench.ws_json(&["eval", "run", "theirs", "--on", on]);
+    let (whole, val, train) = (of("v1"), of("v1:val"), of("v1:train"));
+    assert_eq!(
+        [&whole["frames"], &val["frames"], &train["frames"]],
+        [&json!(12), &json!(6), &json!(6)]
+    );
+    assert_eq!(whole["predict_run_id"], val["predict_run_id"]);
+    assert_ne!(whole["run_id"], val["run_id"]);
+    assert_ne!(train["run_id"], val["run_id"]);
+    assert_eq!(of("v1:val"), val, "the same again is the same");
+}

@@ -117,7 +117,9 @@ impl Workspace {
             None => ("labels".to_owned(), None, Vec::new()),
             Some(name) => {
                 let model = self.model_record(name)?;
-                let (run, ..) = self.predict_run(&model, &options.on, options.device.as_deref(), reporter)?;
+                let run = self
+                    .predict_run(&model, &options.on, options.device.as_deref(), reporter)?
+                    .run_id;
                 let inputs = vec![model_node(&model), NodeRef::new(NodeKind::Run, run.clone())];
                 (model.name.clone(), Some(run), inputs)
             }

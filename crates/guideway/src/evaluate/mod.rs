@@ -150,12 +150,13 @@ impl Workspace {
         }
         let (dataset, rows) = self.dataset_split(on)?;
         self.check_rules(options, &model, (on, &dataset, &rows))?;
-        let (predict_run_id, ..) = self.predict_run(&model, on, options.device.as_deref(), reporter)?;
+        let predicted = self.predict_run(&model, on, options.device.as_deref(), reporter)?;
         let id = IdBuilder::new("run")
             .text("eval")
-            .text(&predict_run_id)
+            .text(&predicted.key)
             .int(EVALUATION_VERSION);
         let run_id: String = options.identify(id).finish();
+        let predict_run_id = predicted.run_id.clone();
         let folder = self.run_dir(&run_id);
         if self.is_done(&run_id)? {
             return self.evaluation(&run_id);
@@ -169,9 +170,9 @@ impl Workspace {
         let groups = case.truth.groups();
         let mut rule_sets = BTreeMap::new();
         let mut rule_metrics = Vec::new();
-        let predicted = (model.name.as_str(), on, predict_run_id.as_str());
+        let of_model = (model.name.as_str(), on, predict_run_id.as_str());
         let with_groups = (&dataset, rows.as_slice(), groups.as_slice());
-        for (name, outcome) in self.rule_sets(options, with_groups, predicted, &run_id, reporter)? {
+        for (name, outcome) in self.rule_sets(options, with_groups, of_model, &run_id, reporter)? {
             rule_metrics.extend(outcome.metrics);
             rule_sets.insert(name, outcome.report);
         }
@@ -219,8 +220,14 @@ impl Workspace {
         )?;
         if options.metrics.contains(&MetricSet::Tracking) {
             task.note("tracks");
-            let predicted = (&model, on, predict_run_id.as_str());
-            let tracking = self.tracking(&case, predicted, (&dataset, &rows), options, &run_id, reporter)?;
+            let tracking = self.tracking(
+                &case,
+                (&model, on, &predicted),
+                (&dataset, &rows),
+                options,
+                &run_id,
+                reporter,
+            )?;
             rule_sets.insert(MetricSet::Tracking.name().to_owned(), tracking.rule_set());
             rule_metrics.extend(tracking.metrics);
             found.extend(tracking.events);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use guideway_core::IdBuilder;
 use guideway_store::{ModelRecord, NodeKind, NodeRef, RunRecord};
 use serde::Serialize;
 use serde_json::json;
@@ -9,7 +10,7 @@ use serde_json::json;
 use super::Imported;
 use crate::clock;
 use crate::error::Error;
-use crate::predict::{PredictReport, frames_in, is_query};
+use crate::predict::{PredictReport, Predicted, frames_in, is_query};
 use crate::samples::FrameList;
 use crate::train::model_node;
 use crate::workspace::Workspace;
@@ -55,7 +56,7 @@ impl Workspace {
 
     /// The latest import that covers a dataset, a split, or all frames that a query selects (of the kinds of sensors that it covers any of), and the
     /// number of frames.
-    pub(crate) fn imported_run(&self, model: &ModelRecord, on: &str) -> Result<(String, u64), Error> {
+    pub(crate) fn imported_run(&self, model: &ModelRecord, on: &str) -> Result<Predicted, Error> {
         let wanted = self.wanted_frames(on)?;
         let mut known: BTreeMap<(String, Option<String>), Covered> = BTreeMap::new();
         for import in self.imports(model)?.iter().rev() {
@@ -64,7 +65,14 @@ impl Workspace {
                 known.insert(key.clone(), self.covered(&key.0, key.1.as_deref())?);
             }
             if let Some(frames) = known.get(&key).and_then(|covered| wanted.within(covered)) {
-                return Ok((import.run_id.clone(), frames));
+                let frames_of = wanted.0.values().flat_map(FrameList::sorted);
+                let key = IdBuilder::new("predicted").text(&import.run_id);
+                return Ok(Predicted {
+                    run_id: import.run_id.clone(),
+                    key: frames_of.fold(key, IdBuilder::text).finish(),
+                    frames,
+                    created: false,
+                });
             }
         }
         let all: Vec<&Covered> = known.values().collect();
@@ -110,7 +118,9 @@ impl Workspace {
         on: &str,
         started: i64,
     ) -> Result<PredictReport, Error> {
-        let (counts, frames) = self.imported_run(model, on)?;
+        let Predicted {
+            run_id: counts, frames, ..
+        } = self.imported_run(model, on)?;
         if counts != run.run_id {
             let run_id = run.run_id.clone();
             let operation = clock::operation("predict", &self.settings().user, started)

@@ -16,6 +16,7 @@ use crate::clock;
 use crate::dataset::ids;
 use crate::error::{Error, ErrorKind};
 use crate::placement::Placement;
+use crate::predict::Predicted;
 use crate::train::model_node;
 use crate::workspace::{Workspace, quote};
 use follow::{Follow, Found};
@@ -147,8 +148,8 @@ impl Workspace {
         reporter: &dyn Reporter,
     ) -> Result<TrackReport, Error> {
         let model = self.model_record(model)?;
-        let (predict_run, ..) = self.predict_run(&model, on, options.device.as_deref(), reporter)?;
-        self.track_run(&model, on, &predict_run, options, reporter)
+        let predicted = self.predict_run(&model, on, options.device.as_deref(), reporter)?;
+        self.track_run(&model, on, &predicted, options, reporter)
     }
 
     /// The tracks of a run's predictions.
@@ -156,14 +157,14 @@ impl Workspace {
         &self,
         model: &ModelRecord,
         on: &str,
-        predict_run: &str,
+        predicted: &Predicted,
         options: &TrackOptions,
         reporter: &dyn Reporter,
     ) -> Result<TrackReport, Error> {
         let cuboids = self
             .counts(&format!(
                 "SELECT 'all', count(*) FROM predicted_cuboids WHERE run_id = {}",
-                quote(predict_run)
+                quote(&predicted.run_id)
             ))?
             .first()
             .map_or(0, |(_, count)| *count);
@@ -185,8 +186,8 @@ impl Workspace {
             workspace: self,
             model,
             on,
-            predict_run,
-            classes: self.classes_tracked(model, predict_run)?,
+            predicted,
+            classes: self.classes_tracked(model, &predicted.run_id)?,
         };
         let given = options.params.as_ref();
         match space {
@@ -218,7 +219,7 @@ struct Job<'a> {
     workspace: &'a Workspace,
     model: &'a ModelRecord,
     on: &'a str,
-    predict_run: &'a str,
+    predicted: &'a Predicted,
     classes: Vec<String>,
 }
 
@@ -256,7 +257,7 @@ impl Job<'_> {
             .map(|(sql, columns)| (sql.to_owned(), columns))?;
         let run_id: String = IdBuilder::new("run")
             .text(TRACK)
-            .text(self.predict_run)
+            .text(&self.predicted.key)
             .text(space.name())
             .text(&told.to_string())
             .int(TRACKING_VERSION)
@@ -285,7 +286,7 @@ impl Job<'_> {
         let mut out = Output {
             report: TrackReport {
                 run_id: run_id.clone(),
-                predict_run_id: self.predict_run.to_owned(),
+                predict_run_id: self.predicted.run_id.clone(),
                 space,
                 recordings: recordings.len() as u64,
                 frames: 0,
@@ -354,7 +355,7 @@ impl Job<'_> {
         let seeing = self.workspace.counts(&format!(
             "SELECT f.sensor_id, count(*) FROM predicted_cuboids p JOIN frames f ON f.frame_id = p.frame_id \
              WHERE p.run_id = {} AND f.recording_id = {} GROUP BY f.sensor_id",
-            quote(self.predict_run),
+            quote(&self.predicted.run_id),
             quote(recording_id)
         ))?;
         let seeing: BTreeSet<&str> = seeing.iter().map(|(sensor, _)| sensor.as_str()).collect();
@@ -467,7 +468,7 @@ impl Job<'_> {
     /// What was detected in some frames, by frame.
     fn found(&self, frames: &[&FrameRow], space: TrackSpace) -> Result<BTreeMap<String, Vec<Found>>, Error> {
         let listed = ids(frames.iter().map(|frame| frame.frame_id.as_str()));
-        let run = quote(self.predict_run);
+        let run = quote(&self.predicted.run_id);
         let of_class = |class: &str| {
             let place = self.classes.iter().position(|known| known == class);
             place.and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX)
@@ -524,11 +525,11 @@ impl Job<'_> {
         };
         let report = out.report;
         let params = json!({
-            "model_id": self.model.model_id, "on": self.on, "predict_run_id": self.predict_run, "space": report.space, "params": told,
+            "model_id": self.model.model_id, "on": self.on, "predict_run_id": self.predicted.run_id, "space": report.space, "params": told,
         });
         let operation = clock::operation(TRACK, &workspace.settings().user, started)
             .input(model_node(self.model))
-            .input(NodeRef::new(NodeKind::Run, self.predict_run.to_owned()))
+            .input(NodeRef::new(NodeKind::Run, self.predicted.run_id.clone()))
             .params(params.clone());
         let mut params = params;
         params["report"] = serde_json::to_value(&report).map_err(|err| Error::corrupt("the report", err))?;

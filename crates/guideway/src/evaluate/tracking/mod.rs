@@ -21,6 +21,7 @@ use super::case::Case;
 use super::rules::{PlacedLabel, class_ranges};
 use super::{EvalOptions, EvalReport, MetricSet, RuleSetReport, class_name, slice};
 use crate::error::Error;
+use crate::predict::Predicted;
 use crate::track::{TrackOptions, TrackSpace};
 use crate::workspace::{Workspace, quote};
 
@@ -146,7 +147,7 @@ impl Workspace {
     pub(super) fn tracking(
         &self,
         case: &Case,
-        (model, on, predict_run_id): (&ModelRecord, &str, &str),
+        (model, on, predicted): (&ModelRecord, &str, &Predicted),
         (dataset, rows): (&Dataset, &[u64]),
         options: &EvalOptions,
         run_id: &str,
@@ -164,9 +165,9 @@ impl Workspace {
             device: options.device.clone(),
             ..TrackOptions::default()
         };
-        let report = self.track_run(model, on, predict_run_id, &options, reporter)?;
+        let report = self.track_run(model, on, predicted, &options, reporter)?;
         let made = (report.run_id.as_str(), report.space);
-        let (labelled, tracks) = self.sides(case, made, (dataset, rows), predict_run_id)?;
+        let (labelled, tracks) = self.sides(case, made, (dataset, rows), &predicted.run_id)?;
         let mut tracking = case.tracking((&report.run_id, report.space), &tracks, &labelled, run_id)?;
         tracking.params = given.cloned().unwrap_or_else(|| json!({}));
         Ok(tracking)
