@@ -415,7 +415,7 @@ rows! {
         event_id: String,
         /// The evaluation run.
         run_id: String,
-        /// `false_positive`, `miss`, `confusion` or `poor_localisation`.
+        /// `false_positive`, `miss`, `confusion`, `poor_localisation` or `identity_switch`.
         kind: String,
         /// The recording.
         recording_id: String,
@@ -453,7 +453,7 @@ rows! {
         mistake_id: String,
         /// The evaluation run.
         run_id: String,
-        /// What it was most often: `false_positive`, `miss`, `confusion` or `poor_localisation`.
+        /// What it was most often: `false_positive`, `miss`, `confusion` or `poor_localisation`; `identity_switch` for a switch, which is one by itself.
         kind: String,
         /// The recording.
         recording_id: String,

@@ -72,7 +72,7 @@ impl DoctorReport {
 }
 
 /// Ids that must be there for every row: table, column, other table, how bad a gap is.
-const REFERENCES: [(Table, &str, Table, Status); 11] = [
+const REFERENCES: [(Table, &str, Table, Status); 15] = [
     (Table::Channels, "recording_id", Table::Recordings, Status::Error),
     (Table::Chunks, "recording_id", Table::Recordings, Status::Error),
     (Table::Sensors, "recording_id", Table::Recordings, Status::Error),
@@ -83,18 +83,25 @@ const REFERENCES: [(Table, &str, Table, Status); 11] = [
     (Table::Labels, "frame_id", Table::Frames, Status::Error),
     // Results may outlive what they are about: a log ingested anew by a newer reader can have other frames.
     (Table::Predictions, "frame_id", Table::Frames, Status::Warn),
+    (Table::PredictedCuboids, "frame_id", Table::Frames, Status::Warn),
+    (Table::Tracks, "frame_id", Table::Frames, Status::Warn),
     (Table::Events, "frame_id", Table::Frames, Status::Warn),
     (Table::Events, "recording_id", Table::Recordings, Status::Warn),
+    (Table::Mistakes, "frame_id", Table::Frames, Status::Warn),
+    (Table::Mistakes, "recording_id", Table::Recordings, Status::Warn),
 ];
 
 /// Ids that must occur once.
-const UNIQUE: [(Table, &str); 6] = [
+const UNIQUE: [(Table, &str); 9] = [
     (Table::Recordings, "recording_id"),
     (Table::Channels, "channel_id"),
     (Table::Sensors, "sensor_id"),
     (Table::Frames, "frame_id"),
     (Table::Labels, "label_id"),
     (Table::Predictions, "prediction_id"),
+    (Table::PredictedCuboids, "prediction_id"),
+    (Table::Events, "event_id"),
+    (Table::Mistakes, "mistake_id"),
 ];
 
 impl Store {

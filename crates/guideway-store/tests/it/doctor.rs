@@ -1,6 +1,6 @@
 //! The doctor finds what is wrong, and nothing else.
 
-use guideway_schema::Table;
+use guideway_schema::{PredictedCuboidRow, Table, TrackRow};
 use guideway_store::{DoctorOptions, DoctorReport, ModelRecord, Operation, Status, Store};
 
 use crate::support::{Outcome, freeze, ingest, label_rows, recording_row, samples, workspace};
@@ -98,8 +98,27 @@ async fn dangling_rows_are_found() -> Outcome {
     let mut write = store.begin().await?;
     write.push(label_rows(7, 1).into()).await?;
     write.push(vec![recording_row(1, 3)].into()).await?;
+    let cuboid = PredictedCuboidRow {
+        prediction_id: "p".to_owned(),
+        frame_id: "gone".to_owned(),
+        ..PredictedCuboidRow::default()
+    };
+    write.push(vec![cuboid.clone(), cuboid].into()).await?;
+    let track = TrackRow {
+        frame_id: "gone".to_owned(),
+        ..TrackRow::default()
+    };
+    write.push(vec![track].into()).await?;
     write.commit(Operation::new("test")).await?;
     let report = store.doctor(DoctorOptions::default()).await?;
+    for (name, expected) in [
+        ("predicted_cuboids.prediction_id unique", Status::Error),
+        ("predicted_cuboids.frame_id in frames", Status::Warn),
+        ("tracks.frame_id in frames", Status::Warn),
+        ("mistakes.frame_id in frames", Status::Ok),
+    ] {
+        assert_eq!(status(&report, name), Some(expected), "{name}\n{}", show(&report));
+    }
     assert_eq!(
         status(&report, "labels.frame_id in frames"),
         Some(Status::Error),
