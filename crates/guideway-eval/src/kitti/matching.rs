@@ -136,7 +136,7 @@ impl<'a> Rows<'a> {
     /// For each kind the frames with a detection that makes it evaluated, ascending.
     pub(super) fn frames_wanting(&self, place: usize) -> [Vec<u32>; KINDS] {
         let roles = roles(&self.truth.classes, place, self.params);
-        let mut frames: [Vec<u32>; KINDS] = Default::default();
+        let mut frames: [Vec<u32>; KINDS] = std::array::from_fn(|_| Vec::new());
         for detection in self.detections {
             let own = self.wanted_for(&detection.object, roles[detection.object.class as usize]);
             for (frames, _) in frames.iter_mut().zip(own).filter(|(_, own)| *own) {

@@ -145,9 +145,10 @@ fn each_frame_has_a_number() {
     assert!(matches!(wrong, Err(EvalError::Mismatch { a: 4, b: 2, .. })));
 }
 
-/// Measured on the reference data, as often as makes a val split of it: `cargo nextest run … --run-ignored only -E 'test(speed_of_draws)'`.
+/// Measured on the reference data, as often as makes a val split of it.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "prints a measurement: run with --ignored --nocapture"]
+#[expect(clippy::disallowed_methods, reason = "a measurement; no result depends on it")]
 fn speed_of_draws() {
     let Some(cases) = cases("ref_kitti_object/visible") else {
         return;
