@@ -315,9 +315,22 @@ pub fn intervals_of(
     params: &BootstrapParams,
     measure: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
 ) -> Result<Vec<[Option<f64>; 2]>, EvalError> {
-    let draws = Draws::over(groups, None, params)?;
+    intervals_of_within(groups, None, params, measure)
+}
+
+/// [`intervals_of`] of the things of a slice, one flag per thing; others count 0 times, and their groups are not drawn.
+///
+/// # Errors
+/// [`EvalError::Parameter`] for parameters that make no sense.
+pub fn intervals_of_within(
+    groups: &[u32],
+    slice: Option<&[bool]>,
+    params: &BootstrapParams,
+    measure: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
+) -> Result<Vec<[Option<f64>; 2]>, EvalError> {
+    let draws = Draws::over(groups, slice, params)?;
     let samples = draws.samples(&measure);
-    let numbers = measure(&vec![1; groups.len()]).len();
+    let numbers = measure(&draws.once()).len();
     Ok((0..numbers)
         .map(|number| {
             let (lower, upper) = draws.percentiles(samples.iter().filter_map(|sample| sample[number]));
@@ -336,13 +349,27 @@ pub fn compare_of(
     params: &BootstrapParams,
     measure: impl Fn(bool, &[u32]) -> Vec<Option<f64>> + Sync,
 ) -> Result<Vec<MetricDelta>, EvalError> {
-    let draws = Draws::over(groups, None, params)?;
+    compare_of_within(metrics, groups, None, params, measure)
+}
+
+/// [`compare_of`] on the things of a slice, one flag per thing; others count 0 times, and their groups are not drawn.
+///
+/// # Errors
+/// [`EvalError::Parameter`] for parameters that make no sense.
+pub fn compare_of_within(
+    metrics: &[&str],
+    groups: &[u32],
+    slice: Option<&[bool]>,
+    params: &BootstrapParams,
+    measure: impl Fn(bool, &[u32]) -> Vec<Option<f64>> + Sync,
+) -> Result<Vec<MetricDelta>, EvalError> {
+    let draws = Draws::over(groups, slice, params)?;
     let difference = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| b - a);
     let samples = draws.samples(|times| {
         let (a, b) = (measure(false, times), measure(true, times));
         a.into_iter().zip(b).map(|(a, b)| difference(a, b)).collect()
     });
-    let once = vec![1; groups.len()];
+    let once = draws.once();
     let (first, second) = (measure(false, &once), measure(true, &once));
     Ok(metrics
         .iter()
@@ -367,7 +394,8 @@ pub fn compare_of(
         .collect())
 }
 
-fn check_same(a: &Matches, b: &Matches) -> Result<(), EvalError> {
+/// Were two runs matched with the same labels, in the same way?
+pub(crate) fn check_same(a: &Matches, b: &Matches) -> Result<(), EvalError> {
     let mismatch = |what, a: usize, b: usize| {
         Err(EvalError::Mismatch {
             what,
@@ -444,6 +472,13 @@ impl<'a> Draws<'a> {
                 problem: format!("{} is not between 1 and 1000000", params.resamples),
             });
         }
+        if let Some(wrong) = slice.map(<[bool]>::len).filter(|len| *len != groups.len()) {
+            return Err(EvalError::Mismatch {
+                what: "numbers of groups and of flags",
+                a: groups.len() as u64,
+                b: wrong as u64,
+            });
+        }
         let is_in = |image: usize| slice.is_none_or(|slice| slice[image]);
         let mut names: Vec<u32> = (0..groups.len())
             .filter(|image| is_in(*image))
@@ -464,8 +499,12 @@ impl<'a> Draws<'a> {
 
     /// Each image of the slice once; none without a slice.
     fn slice_weights(&self) -> Option<Vec<u32>> {
-        self.is_slice
-            .then(|| self.group.iter().map(|group| u32::from(group.is_some())).collect())
+        self.is_slice.then(|| self.once())
+    }
+
+    /// Each thing of the slice once.
+    fn once(&self) -> Vec<u32> {
+        self.group.iter().map(|group| u32::from(group.is_some())).collect()
     }
 
     /// What `measure` makes of each draw's weights; nothing with fewer than two groups.

@@ -534,7 +534,7 @@ fn is_right(event: &EventRow, again: &[EventRow]) -> bool {
 
 /// A metric that is lower beyond doubt, in words.
 fn loss(delta: &EvalDelta) -> Option<String> {
-    let counts = ["AP", "AP50", "AP75"].contains(&delta.metric.as_str());
+    let counts = ["AP", "AP50", "AP75"].contains(&delta.metric.as_str()) && !delta.of_breakdown;
     // Any doubt counts here, also where many comparisons make it likely.
     (counts && matches!(delta.verdict, "worse" | "perhaps worse")).then(|| {
         let change = delta.delta.map_or_else(String::new, |change| format!(" {change:+.4}"));

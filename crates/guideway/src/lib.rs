@@ -80,9 +80,9 @@ pub use dataset::{ClassSummary, DatasetSummary, ExportFormat, ExportReport, Free
 pub use docs::{schema, schemas};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{
-    ClassResult, DiffOptions, Driven, EvalDelta, EvalDiff, EvalOptions, EvalReport, GateFile, GateReport, GateResult,
-    GateRule, MetricSet, MistakeRate, ReportOptions, RuleRow, RuleSetReport, RuleTable, TrackScores, TrackingReport,
-    WrittenReport,
+    BreakdownRow, ClassResult, DiffOptions, Driven, EvalDelta, EvalDiff, EvalOptions, EvalReport, GateFile, GateReport,
+    GateResult, GateRule, MetricSet, MistakeRate, ReportOptions, RuleRow, RuleSetReport, RuleTable, TrackScores,
+    TrackingReport, WrittenReport,
 };
 pub use event::{EventDetail, EventFilter, EventList, OpenOptions, OpenedEvent};
 pub use experiment::{Arm, ArmSummary, Comparison, CourseResult, ExperimentFile, ExperimentReport, OwnFold, PoolShare};

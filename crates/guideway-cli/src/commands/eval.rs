@@ -151,6 +151,20 @@ fn describe(report: &EvalReport) -> Report {
             number(rate.per_km),
         ]);
     }
+    let mut slices = Grid::new(&["slice", "labels", "missed", "recall", "lower", "upper", "AP", "AP50"])
+        .decimals(&["recall", "lower", "upper", "AP", "AP50"], 4);
+    for row in report.breakdown().iter().filter(|row| row.class.is_none()) {
+        slices.push(vec![
+            json!(row.slice),
+            json!(row.labels),
+            json!(row.misses),
+            number(row.recall),
+            number(row.recall_interval.map(|[lower, _]| lower)),
+            number(row.recall_interval.map(|[_, upper]| upper)),
+            number(row.ap),
+            number(row.ap50),
+        ]);
+    }
     let mut rows = Grid::new(&["metric", "slice", "value", "lower", "upper", "support"]);
     for metric in &report.metrics {
         rows.push(vec![
@@ -177,6 +191,7 @@ fn describe(report: &EvalReport) -> Report {
         }))
         .grid(stats)
         .grid(classes)
+        .grid(slices)
         .grid(events)
         .grid(driven);
     if report.labels == 0 && report.predictions == 0 {
@@ -218,9 +233,10 @@ fn diff(context: &Context, baseline: &str, candidate: &str, options: &DiffOption
         "p (Holm)",
         "verdict",
     ];
-    let mut grid = Grid::new(&columns).decimals(&["baseline", "candidate", "delta", "lower", "upper", "p (Holm)"], 4);
+    let new = || Grid::new(&columns).decimals(&["baseline", "candidate", "delta", "lower", "upper", "p (Holm)"], 4);
+    let (mut grid, mut main, mut breakdown, mut shown) = (new(), new(), new(), 0);
     for delta in &diff.deltas {
-        grid.push(vec![
+        let row = vec![
             json!(delta.metric),
             json!(delta.slice),
             number(delta.baseline),
@@ -230,24 +246,39 @@ fn diff(context: &Context, baseline: &str, candidate: &str, options: &DiffOption
             number(delta.upper),
             number(delta.p_adjusted),
             json!(delta.verdict),
-        ]);
+        ];
+        // Of many slices those are shown that say something.
+        if !delta.of_breakdown {
+            main.push(row.clone());
+        } else if delta.verdict.ends_with("better") || delta.verdict.ends_with("worse") {
+            breakdown.push(row.clone());
+            shown += 1;
+        }
+        grid.push(row);
     }
-    let left = match diff.deltas.iter().filter(|delta| delta.verdict == "not tested").count() {
+    let of_main = || diff.deltas.iter().filter(|delta| !delta.of_breakdown);
+    let left = match of_main().filter(|delta| delta.verdict == "not tested").count() {
         0 => String::new(),
-        left => format!(
-            "; {left} are not tested: KITTI's metrics, counts of tracks and what is not defined have no interval"
-        ),
+        left => format!("; {left} are not tested: counts of tracks and what is not defined have no interval"),
     };
-    let tested = diff.deltas.iter().filter(|delta| delta.verdict != "not tested");
     let note = format!(
         "{:.0} % intervals, paired bootstrap over {} groups, {} resamples, seed {}; better and worse hold for all {} comparisons together{left}",
         diff.confidence * 100.0,
         count(diff.groups),
         count(diff.resamples),
         options.seed,
-        tested.count()
+        of_main().filter(|delta| delta.verdict != "not tested").count()
     );
-    context.print(&Report::new(&diff).grid(grid.clone()).text(note).rows(grid))?;
+    let mut report = Report::new(&diff).grid(main).text(note);
+    let slices = diff.deltas.iter().filter(|delta| delta.of_breakdown).count();
+    if slices > 0 {
+        report = report
+            .text(format!(
+                "slices of labels and frames, and classes within them: {shown} of {slices} comparisons differ, judged for themselves; `--output-format csv` lists all"
+            ))
+            .grid(breakdown);
+    }
+    context.print(&report.rows(grid))?;
     Ok(context.outcome())
 }
 

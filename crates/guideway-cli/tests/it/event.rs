@@ -156,10 +156,21 @@ fn an_evaluation_is_judged_compared_and_reported() {
     let deltas = diff["deltas"].as_array().unwrap();
     let of_frames: Vec<&str> = deltas
         .iter()
-        .filter(|delta| delta["of_frames"] == true)
+        .filter(|delta| delta["of_frames"] == true && delta["of_breakdown"] == false)
         .map(|delta| delta["metric"].as_str().unwrap())
         .collect();
-    assert_eq!(of_frames, ["AP", "AP50", "AP75", "AP", "AP50", "AP75"]);
+    let of_slice = ["AP", "AP50", "AP75", "recall", "misses"];
+    assert_eq!(of_frames, [of_slice, of_slice].concat());
+    // Slices of labels and of classes within them are judged for themselves.
+    let of_breakdown = deltas
+        .iter()
+        .filter(|delta| delta["of_breakdown"] == true && delta["metric"] == "recall");
+    let slices: Vec<&str> = of_breakdown.map(|delta| delta["slice"].as_str().unwrap()).collect();
+    assert!(slices.contains(&"occlusion=visible"), "{slices:?}");
+    assert!(
+        slices.iter().any(|slice| slice.ends_with(",occlusion=visible")),
+        "{slices:?}"
+    );
     let rate = deltas
         .iter()
         .find(|delta| delta["metric"] == "mistakes_per_hour" && delta["slice"] == "all")
@@ -274,4 +285,45 @@ fn an_evaluation_is_judged_compared_and_reported() {
         labels("found_by_height"),
         numbers["evaluation"]["labels"].as_u64().unwrap()
     );
+    broken_down(&bench, [&weak, &strong], &numbers);
+    assert!(html.contains("By size, range, occlusion and light") && html.contains("occlusion=visible"));
+    assert!(bench.path("report/breakdown.svg").is_file() && bench.path("report/slices.svg").is_file());
+}
+
+/// Slices of all kinds, from one matching: they add up, and gates and SQL know them.
+fn broken_down(bench: &Bench, [weak, strong]: [&str; 2], numbers: &Value) {
+    let rows = numbers["breakdown"].as_array().unwrap();
+    let sum = |what: &str, key: &str| -> u64 {
+        let of_all = rows.iter().filter(|row| row["class"].is_null());
+        let own = of_all.filter(|row| row["slice"].as_str().unwrap().starts_with(key));
+        own.map(|row| row[what].as_u64().unwrap()).sum()
+    };
+    let labels = numbers["evaluation"]["labels"].as_u64().unwrap();
+    let misses = sum("misses", "occlusion=");
+    assert!(misses > 0);
+    for key in ["range=", "occlusion=", "weather=", "time_of_day="] {
+        assert_eq!((sum("labels", key), sum("misses", key)), (labels, misses), "{key}");
+    }
+    for row in rows.iter().filter(|row| row["class"].is_null()) {
+        let of_classes = rows
+            .iter()
+            .filter(|own| own["slice"] == row["slice"] && !own["class"].is_null());
+        let missed: u64 = of_classes.map(|own| own["misses"].as_u64().unwrap()).sum();
+        assert_eq!(row["misses"], missed, "{row}");
+        assert!(row["recall_interval"][1].as_f64().unwrap() >= row["recall"].as_f64().unwrap());
+    }
+    let stored = format!(
+        "SELECT slice, support FROM metrics WHERE run_id = '{strong}' AND metric = 'recall' AND slice LIKE 'occlusion=%' ORDER BY slice"
+    );
+    let stored = bench.ws_json(&["query", &stored]);
+    let labelled = "SELECT concat('occlusion=', CASE WHEN hidden < 0.1 THEN 'visible' WHEN hidden < 0.5 THEN 'partly' ELSE 'largely' END) AS slice, count(*) AS support \
+                    FROM (SELECT CAST(json_as_text(l.attributes, 'occlusion') AS DOUBLE) AS hidden FROM labels l JOIN frames f USING (frame_id) \
+                    WHERE f.modality = 'camera' AND l.x_min IS NOT NULL) GROUP BY 1 ORDER BY 1";
+    assert_eq!(stored, bench.ws_json(&["query", labelled]));
+    bench.write(
+        "hidden.toml",
+        "resamples = 50\n[[rule]]\nmetric = \"recall\"\nslice = \"occlusion=visible\"\nmin = 0.0\nno_worse_by = 1.0\n",
+    );
+    let judged = bench.ws_json(&["eval", "gate", strong, "hidden.toml", "--against", weak]);
+    assert_eq!(judged["met"], true, "{judged}");
 }

@@ -41,6 +41,19 @@ pub struct ClassMatches {
     pub label_image: Vec<u32>,
     /// Area ranges in which a label counts, one bit each.
     pub label_counted: Vec<u64>,
+    /// Who took whom in the first area range, by detection.
+    pub taken: Vec<Taken>,
+}
+
+/// A detection took a label that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Place of the detection in [`ClassMatches::detection`].
+    pub detection: u32,
+    /// Place of the label in [`ClassMatches::label`].
+    pub label: u32,
+    /// IoU thresholds at which it did, one bit each.
+    pub thresholds: u64,
 }
 
 /// The result of matching all images and classes at all thresholds and in all area ranges.
@@ -54,6 +67,10 @@ pub struct Matches {
     pub images: u32,
     /// Number of classes of the ground truth.
     pub classes: u32,
+    /// Rows of the ground truth.
+    pub label_rows: usize,
+    /// Rows of the detections.
+    pub detection_rows: usize,
     /// One entry per evaluated class, ascending.
     pub per_class: Vec<ClassMatches>,
 }
@@ -82,6 +99,8 @@ pub fn match_detections(
         params: params.clone(),
         images: truth.images,
         classes: truth.classes,
+        label_rows: truth.len(),
+        detection_rows: detections.len(),
         per_class,
     })
 }
@@ -167,7 +186,10 @@ pub fn assign(
         for row in kept {
             result.detection[row as usize] = DetectionState::Unmatched;
         }
-        for Pair { detection, label, iou } in pairs {
+        for Pair {
+            detection, label, iou, ..
+        } in pairs
+        {
             result.detection[detection as usize] = if truth.is_counted(label as usize) {
                 DetectionState::Matched { label, iou }
             } else {
@@ -264,9 +286,14 @@ fn descending(score: f64) -> u64 {
 }
 
 struct Pair {
+    /// Rows.
     detection: u32,
     label: u32,
     iou: f64,
+    /// Their places in the block.
+    places: [usize; 2],
+    /// Thresholds at which the label counts as found; none where it is ignored.
+    counted: u64,
 }
 
 struct Candidate {
@@ -290,13 +317,13 @@ struct Scratch {
 
 /// Receives what the matching finds. The parts that a receiver has no use for compile to nothing.
 trait Sink {
-    fn pair(&mut self, area: usize, detection: u32, label: u32, iou: f64, counts: bool);
+    fn pair(&mut self, area: usize, pair: Pair);
     fn outcome(&mut self, detection: usize, area: usize, outcome: Outcome);
 }
 
 impl Sink for Vec<Pair> {
-    fn pair(&mut self, _area: usize, detection: u32, label: u32, iou: f64, _counts: bool) {
-        self.push(Pair { detection, label, iou });
+    fn pair(&mut self, _area: usize, pair: Pair) {
+        self.push(pair);
     }
 
     fn outcome(&mut self, _detection: usize, _area: usize, _outcome: Outcome) {}
@@ -306,10 +333,21 @@ impl Sink for Vec<Pair> {
 struct Outcomes<'a> {
     areas: usize,
     out: &'a mut [Outcome],
+    /// Where the block's detections and labels begin in the class.
+    begin: [usize; 2],
+    taken: &'a mut Vec<Taken>,
 }
 
 impl Sink for Outcomes<'_> {
-    fn pair(&mut self, _area: usize, _detection: u32, _label: u32, _iou: f64, _counts: bool) {}
+    fn pair(&mut self, area: usize, pair: Pair) {
+        if area == 0 && pair.counted != 0 {
+            self.taken.push(Taken {
+                detection: (self.begin[0] + pair.places[0]) as u32,
+                label: (self.begin[1] + pair.places[1]) as u32,
+                thresholds: pair.counted,
+            });
+        }
+    }
 
     fn outcome(&mut self, detection: usize, area: usize, outcome: Outcome) {
         self.out[detection * self.areas + area] = outcome;
@@ -426,16 +464,26 @@ impl<'a> Matcher<'a> {
 
         let mut outcome = vec![Outcome::default(); detection.len() * areas];
         let chunks = split(&blocks, &mut outcome, areas);
-        chunks.into_par_iter().for_each(|(blocks, mut out)| {
-            let mut scratch = Scratch::default();
-            for block in blocks {
-                let (own, rest) = out.split_at_mut(block.detection.len() * areas);
-                out = rest;
-                let mut sink = Outcomes { areas, out: own };
-                let rows = &detection[block.detection.clone()];
-                self.match_block(rows, &label[block.label.clone()], &mut scratch, &mut sink);
-            }
-        });
+        let taken: Vec<Vec<Taken>> = chunks
+            .into_par_iter()
+            .map(|(blocks, mut out)| {
+                let mut scratch = Scratch::default();
+                let mut taken = Vec::new();
+                for block in blocks {
+                    let (own, rest) = out.split_at_mut(block.detection.len() * areas);
+                    out = rest;
+                    let mut sink = Outcomes {
+                        areas,
+                        out: own,
+                        begin: [block.detection.start, block.label.start],
+                        taken: &mut taken,
+                    };
+                    let rows = &detection[block.detection.clone()];
+                    self.match_block(rows, &label[block.label.clone()], &mut scratch, &mut sink);
+                }
+                taken
+            })
+            .collect();
 
         let mut order: Vec<(u64, u32)> = detection
             .iter()
@@ -448,6 +496,15 @@ impl<'a> Matcher<'a> {
             let begin = *place as usize * areas;
             sorted.extend_from_slice(&outcome[begin..begin + areas]);
         }
+        let mut place_by_score = vec![0; order.len()];
+        for (by_score, (_, place)) in (0..).zip(&order) {
+            place_by_score[*place as usize] = by_score;
+        }
+        let mut taken: Vec<Taken> = taken.concat();
+        for one in &mut taken {
+            one.detection = place_by_score[one.detection as usize];
+        }
+        taken.sort_unstable_by_key(|one| (one.detection, one.label));
         let by_score: Vec<u32> = order.iter().map(|(_, place)| detection[*place as usize]).collect();
         ClassMatches {
             class: group.class,
@@ -475,6 +532,7 @@ impl<'a> Matcher<'a> {
                 })
                 .collect(),
             label,
+            taken,
         }
     }
 
@@ -522,10 +580,18 @@ impl<'a> Matcher<'a> {
                         } else {
                             outcome.true_positive |= bits;
                         }
-                        if self.truth.zero_id == Some(labels[g]) {
+                        let is_unreported = self.truth.zero_id == Some(labels[g]);
+                        if is_unreported {
                             unreported |= bits;
                         }
-                        sink.pair(area, *row, labels[g], candidate.iou, !wanted_ignored);
+                        let pair = Pair {
+                            detection: *row,
+                            label: labels[g],
+                            iou: candidate.iou,
+                            places: [place, g],
+                            counted: if wanted_ignored || is_unreported { 0 } else { bits },
+                        };
+                        sink.pair(area, pair);
                     }
                 }
                 outcome.true_positive &= !unreported;

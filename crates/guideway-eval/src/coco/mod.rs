@@ -22,7 +22,9 @@
 //!    bits, in the order of the scores.
 //! 2. [`Matches::accumulate`] makes AP and AR from them, for everything or for images with weights: a slice, a recording, a bootstrap
 //!    resample. It takes milliseconds where matching again would take seconds.
-//! 3. [`summarize`], [`class_table`] and [`Matches::curves`] are what people read; [`assign`] and [`confusion`] name the pairs.
+//! 3. [`Matches::part`] is the same matching seen through a slice: of labels (range, occlusion, anything that is known of them), of sizes or of
+//!    frames; a [`Part`] has AP, recall and misses of all classes and of each, with intervals and paired differences.
+//! 4. [`summarize`], [`class_table`] and [`Matches::curves`] are what people read; [`assign`] and [`confusion`] name the pairs.
 //!
 //! # Why not a library
 //!
@@ -38,14 +40,16 @@ pub mod files;
 mod iou;
 mod matching;
 mod params;
+mod parts;
 mod summary;
 
 pub use accumulate::{Accumulated, Cell, OperatingPoint, PrCurve};
 pub use arrays::{Detections, GroundTruth};
 pub use confusion::{Confusion, confusion};
 pub use iou::box_iou;
-pub use matching::{Assignment, ClassMatches, DetectionState, Matches, Outcome, assign, match_detections};
+pub use matching::{Assignment, ClassMatches, DetectionState, Matches, Outcome, Taken, assign, match_detections};
 pub use params::{AreaRange, CocoParams, IouType, linspace};
+pub use parts::{FoundAt, Part, PartCell, PartValue};
 pub use summary::{CategoryReport, ClassRow, CocoReport, Stat, class_table, summarize, summarize_class};
 
 pub(crate) use confusion::by_image;

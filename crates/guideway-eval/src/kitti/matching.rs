@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::arrays::{ByFrame, Detection, GroundTruth, Label, Role, roles};
-use super::overlap::{DetectionCase, FrameCase, LabelCase, Wanted, frame_case};
+use super::arrays::{ByFrame, Detection, GroundTruth, Label, Object, Role, roles};
+use super::overlap::{DetectionCase, FrameCase, KINDS, LabelCase, Wanted, frame_case};
 use super::params::{KittiParams, Level};
 use super::report::{ClassReport, KittiReport, LevelReport, Metric, MetricReport, curve_report};
 use crate::error::EvalError;
@@ -19,34 +19,13 @@ const CHUNK: usize = 64;
 /// [`EvalError::Parameter`] for senseless parameters, [`EvalError::IndexOutOfRange`] for an unknown frame or class, and
 /// [`EvalError::NotFinite`] for NaN or an infinite number. See the [module](super) for an example, and for what is done about odd boxes.
 pub fn evaluate(truth: &GroundTruth, detections: &[Detection], params: &KittiParams) -> Result<KittiReport, EvalError> {
-    params.validate()?;
-    truth.validate()?;
-    truth.validate_detections(detections)?;
-    let labels_of = ByFrame::new(truth.frames, truth.labels.iter().map(|label| label.object.frame));
-    let detections_of = ByFrame::new(truth.frames, detections.iter().map(|d| d.object.frame));
+    let rows = Rows::new(truth, detections, params)?;
     let oriented = detections.iter().all(|d| d.object.alpha != params.unknown_alpha);
-    let tallest = params.levels.iter().map(|level| level.min_height).fold(0.0, f64::max);
-
     let mut classes = Vec::new();
     for (place, class) in params.classes.iter().enumerate() {
-        let roles = roles(&truth.classes, place, params);
-        let wanted = wanted(detections, &roles, params);
-        let cases: Vec<FrameCase> = (0..truth.frames as usize)
-            .into_par_iter()
-            .map(|frame| {
-                let labels = labels_of.rows(frame).iter().map(|row| {
-                    let label: &Label = &truth.labels[*row as usize];
-                    (label, roles[label.object.class as usize])
-                });
-                let found = detections_of.rows(frame).iter().map(|row| {
-                    let detection = &detections[*row as usize];
-                    (detection, roles[detection.object.class as usize])
-                });
-                frame_case(labels, found, class.min_overlap, wanted, tallest)
-            })
-            .collect();
+        let (wanted, cases) = rows.cases(place);
         let mut metrics = Vec::new();
-        for (kind, metric) in [Metric::Image, Metric::Ground, Metric::Volume].into_iter().enumerate() {
+        for (kind, metric) in Metric::KINDS.into_iter().enumerate() {
             if !wanted[kind] {
                 continue;
             }
@@ -70,41 +49,111 @@ pub fn evaluate(truth: &GroundTruth, detections: &[Detection], params: &KittiPar
         });
     }
 
-    let mut objects = vec![0_u64; truth.classes.len()];
-    for label in &truth.labels {
-        objects[label.object.class as usize] += 1;
-    }
     let mut report = KittiReport {
         frames: u64::from(truth.frames),
         detections: detections.len() as u64,
+        classes,
         ..KittiReport::default()
     };
-    for (name, count) in truth.classes.iter().zip(objects) {
-        if count > 0 {
-            *report.labels.entry(name.clone()).or_default() += count;
-        }
+    for label in &truth.labels {
+        let name = &truth.classes[label.object.class as usize];
+        *report.labels.entry(name.clone()).or_default() += 1;
     }
-    report.classes = classes;
     Ok(report)
 }
 
-/// What the detections of a class can be evaluated for.
-fn wanted(detections: &[Detection], roles: &[Role], params: &KittiParams) -> Wanted {
-    let mut wanted = [false; 3];
-    for detection in detections {
-        let object = &detection.object;
-        if roles[object.class as usize] == Role::Same {
-            wanted[0] |= object.bbox.x_min >= 0.0;
-            wanted[1] |= object.location[0] != params.unknown_coordinate;
-            wanted[2] |= object.location[1] != params.unknown_coordinate;
+/// Checked labels and detections, by frame.
+pub(super) struct Rows<'a> {
+    truth: &'a GroundTruth,
+    detections: &'a [Detection],
+    params: &'a KittiParams,
+    labels_of: ByFrame,
+    detections_of: ByFrame,
+    /// The largest minimum height of all levels, px.
+    tallest: f64,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(
+        truth: &'a GroundTruth,
+        detections: &'a [Detection],
+        params: &'a KittiParams,
+    ) -> Result<Self, EvalError> {
+        params.validate()?;
+        truth.validate()?;
+        truth.validate_detections(detections)?;
+        Ok(Self {
+            truth,
+            detections,
+            params,
+            labels_of: ByFrame::new(truth.frames, truth.labels.iter().map(|label| label.object.frame)),
+            detections_of: ByFrame::new(truth.frames, detections.iter().map(|d| d.object.frame)),
+            tallest: params.levels.iter().map(|level| level.min_height).fold(0.0, f64::max),
+        })
+    }
+
+    /// What can be evaluated of the class at this place of the parameters, and each frame as it looks to it.
+    pub(super) fn cases(&self, place: usize) -> (Wanted, Vec<FrameCase>) {
+        let roles = roles(&self.truth.classes, place, self.params);
+        let mut wanted = [false; KINDS];
+        for detection in self.detections {
+            let own = self.wanted_for(&detection.object, roles[detection.object.class as usize]);
+            for (wanted, own) in wanted.iter_mut().zip(own) {
+                *wanted |= own;
+            }
+        }
+        let cases = (0..self.truth.frames as usize)
+            .into_par_iter()
+            .map(|frame| {
+                let labels = self.labels_of.rows(frame).iter().map(|row| {
+                    let label: &Label = &self.truth.labels[*row as usize];
+                    (label, roles[label.object.class as usize])
+                });
+                let found = self.detections_of.rows(frame).iter().map(|row| {
+                    let detection = &self.detections[*row as usize];
+                    (detection, roles[detection.object.class as usize])
+                });
+                let min_overlap = self.params.classes[place].min_overlap;
+                frame_case(labels, found, min_overlap, wanted, self.tallest)
+            })
+            .collect();
+        (wanted, cases)
+    }
+
+    /// What a detection makes that its class is evaluated for.
+    fn wanted_for(&self, object: &Object, role: Role) -> Wanted {
+        let unknown = self.params.unknown_coordinate;
+        match role {
+            Role::Same => [
+                object.bbox.x_min >= 0.0,
+                object.location[0] != unknown,
+                object.location[1] != unknown,
+            ],
+            _ => [false; KINDS],
         }
     }
-    wanted
+
+    /// For each kind the frames with a detection that makes it evaluated, ascending.
+    pub(super) fn frames_wanting(&self, place: usize) -> [Vec<u32>; KINDS] {
+        let roles = roles(&self.truth.classes, place, self.params);
+        let mut frames: [Vec<u32>; KINDS] = std::array::from_fn(|_| Vec::new());
+        for detection in self.detections {
+            let own = self.wanted_for(&detection.object, roles[detection.object.class as usize]);
+            for (frames, _) in frames.iter_mut().zip(own).filter(|(_, own)| *own) {
+                frames.push(detection.object.frame);
+            }
+        }
+        for frames in &mut frames {
+            frames.sort_unstable();
+            frames.dedup();
+        }
+        frames
+    }
 }
 
 /// What a label or detection is at a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Counted,
     Ignored,
     Out,
@@ -133,15 +182,15 @@ fn detection_state(detection: &DetectionCase, level: &Level) -> State {
 
 /// Room for one frame at a time.
 #[derive(Default)]
-struct Scratch {
-    labels: Vec<State>,
-    detections: Vec<State>,
+pub(super) struct Scratch {
+    pub(super) labels: Vec<State>,
+    pub(super) detections: Vec<State>,
     /// Taken by a label, or not there at all at this threshold.
     gone: Vec<bool>,
 }
 
 impl Scratch {
-    fn set(&mut self, case: &FrameCase, level: &Level) {
+    pub(super) fn set(&mut self, case: &FrameCase, level: &Level) {
         self.labels.clear();
         self.labels
             .extend(case.labels.iter().map(|label| label_state(label, level)));
@@ -185,12 +234,13 @@ fn level_report(cases: &[FrameCase], kind: usize, level: &Level, params: &KittiP
         })
         .collect();
     let mut positives = 0;
-    let mut scores = Vec::new();
+    let mut scores: Vec<f64> = Vec::new();
     for (count, some) in chunks {
         positives += count;
         scores.extend(some);
     }
-    let thresholds = thresholds(scores, positives, params.recall_samples);
+    scores.sort_unstable_by(|a, b| b.total_cmp(a));
+    let thresholds = thresholds(scores.iter().copied(), scores.len(), positives, params.recall_samples);
 
     let chunks: Vec<Vec<Tally>> = cases
         .par_chunks(CHUNK)
@@ -228,7 +278,13 @@ fn level_report(cases: &[FrameCase], kind: usize, level: &Level, params: &KittiP
 }
 
 /// Scores of the true positives among all detections, where each label takes the one that scores best.
-fn first_pass(case: &FrameCase, kind: usize, lowest_score: f64, scratch: &mut Scratch, scores: &mut Vec<f64>) {
+pub(super) fn first_pass(
+    case: &FrameCase,
+    kind: usize,
+    lowest_score: f64,
+    scratch: &mut Scratch,
+    scores: &mut Vec<f64>,
+) {
     scratch.gone.clear();
     scratch.gone.resize(case.detections.len(), false);
     for (l, state) in scratch.labels.iter().enumerate() {
@@ -249,28 +305,29 @@ fn first_pass(case: &FrameCase, kind: usize, lowest_score: f64, scratch: &mut Sc
     }
 }
 
-/// Scores that come nearest to evenly spaced recalls, descending; at most as many as there are samples.
-fn thresholds(mut scores: Vec<f64>, positives: u64, samples: u32) -> Vec<f64> {
-    scores.sort_unstable_by(|a, b| b.total_cmp(a));
+/// Of `count` descending scores those that come nearest to evenly spaced recalls; at most as many as there are samples.
+pub(super) fn thresholds(scores: impl Iterator<Item = f64>, count: usize, positives: u64, samples: u32) -> Vec<f64> {
     let positives = positives as f64;
     let mut thresholds = Vec::new();
     // added up as in the kit: its rounding decides ties
     let mut recall = 0.0;
-    for (i, score) in scores.iter().enumerate() {
+    for (i, score) in scores.enumerate() {
         let here = (i + 1) as f64 / positives;
         let next = (i + 2) as f64 / positives;
-        if i + 1 < scores.len() && next - recall < recall - here {
+        if i + 1 < count && next - recall < recall - here {
             continue;
         }
-        thresholds.push(*score);
+        thresholds.push(score);
+        if thresholds.len() == samples as usize {
+            break;
+        }
         recall += 1.0 / (f64::from(samples) - 1.0);
     }
-    thresholds.truncate(samples as usize);
     thresholds
 }
 
 /// The counts of a frame at a threshold, where each label takes the detection that overlaps most.
-fn second_pass(case: &FrameCase, kind: usize, threshold: f64, scratch: &mut Scratch) -> Tally {
+pub(super) fn second_pass(case: &FrameCase, kind: usize, threshold: f64, scratch: &mut Scratch) -> Tally {
     let pairs = &case.pairs[kind];
     scratch.gone.clear();
     scratch.gone.extend(case.detections.iter().map(|d| d.score < threshold));
@@ -323,16 +380,16 @@ mod tests {
     #[test]
     fn thresholds_come_nearest_to_the_recalls() {
         let scores: Vec<f64> = (0..100).rev().map(f64::from).collect();
-        let cut = thresholds(scores.clone(), 100, 41);
+        let cut = thresholds(scores.iter().copied(), 100, 100, 41);
         assert_eq!(cut.len(), 41);
         // recall k/40 of 100 labels is reached by the 2.5·k-th score
         assert_eq!(&cut[..4], [99.0, 97.0, 95.0, 92.0]);
         assert_eq!(cut[40], 0.0);
         assert_eq!(
-            thresholds(scores, 1000, 41).len(),
+            thresholds(scores.iter().copied(), 100, 1000, 41).len(),
             5,
             "half of the first tenth of the recalls, both ends"
         );
-        assert!(thresholds(Vec::new(), 0, 41).is_empty());
+        assert!(thresholds(std::iter::empty(), 0, 0, 41).is_empty());
     }
 }

@@ -66,9 +66,16 @@
 //! the signs (in the kit too); one alone makes it flat. A sample where no detection is left, neither true nor false, is 0/0: NaN, as in
 //! the kit, and null in JSON.
 //!
+//! # Intervals
+//!
+//! The thresholds depend on all scores, and who takes whom on the threshold, so that a resample of the frames has thresholds of its own. Between two scores of
+//! its detections a frame counts the same, though: [`match_detections`] tabulates once what each frame adds at which score, and [`Matches::report_of_draw`]
+//! chooses the thresholds of a draw and reads the counts off, to what [`evaluate`] gives for a data set with each frame so many times.
+//!
 //! [`files`] reads the folders of the development kit.
 
 mod arrays;
+mod drawn;
 pub mod files;
 mod line;
 mod matching;
@@ -77,6 +84,7 @@ mod params;
 mod report;
 
 pub use arrays::{Detection, GroundTruth, Label, Object};
+pub use drawn::{Matches, match_detections};
 pub use matching::evaluate;
 pub use params::{Average, KittiClass, KittiParams, Level, MinOverlap};
 pub use report::{ClassReport, KittiReport, LevelReport, Metric, MetricReport};

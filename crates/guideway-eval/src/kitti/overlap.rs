@@ -45,6 +45,15 @@ impl Pairs {
     pub(super) fn of(&self, label: usize) -> &[(u32, f64)] {
         &self.overlapping[self.starts[label]..self.starts[label + 1]]
     }
+
+    /// Which of so many detections could take a label at all.
+    pub(super) fn paired(&self, detections: usize) -> Vec<bool> {
+        let mut paired = vec![false; detections];
+        for (d, _) in &self.overlapping {
+            paired[*d as usize] = true;
+        }
+        paired
+    }
 }
 
 /// A frame, for one class.

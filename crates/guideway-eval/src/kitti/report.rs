@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap as _;
 
 use super::matching::Tally;
+use super::overlap::KINDS;
 use super::params::{KittiParams, MinOverlap};
 
 /// What is measured.
@@ -27,6 +28,9 @@ pub enum Metric {
 impl Metric {
     /// Every metric, in the order of the report.
     pub const ALL: [Self; 4] = [Self::Image, Self::Orientation, Self::Ground, Self::Volume];
+
+    /// Those with an overlap of their own, by the number of the kind of overlap.
+    pub(super) const KINDS: [Self; KINDS] = [Self::Image, Self::Ground, Self::Volume];
 
     /// KITTI's name of it: `2d`, `aos`, `bev` or `3d`.
     pub fn name(self) -> &'static str {

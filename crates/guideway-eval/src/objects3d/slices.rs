@@ -82,11 +82,15 @@ impl Slice {
     }
 
     pub(crate) fn check(&self, matches: &Matches3d) -> Result<(), EvalError> {
+        self.check_lengths(matches.label_rows, matches.detection_rows, matches.frames as usize)
+    }
+
+    /// Are the masks for so many labels, detections and frames?
+    pub(crate) fn check_lengths(&self, labels: usize, detections: usize, frames: usize) -> Result<(), EvalError> {
         let len = |mask: &Option<Vec<bool>>| mask.as_ref().map(Vec::len);
-        let frames = matches.frames as usize;
         let lengths = [
-            ("labels", len(&self.labels), matches.label_rows),
-            ("detections", len(&self.detections), matches.detection_rows),
+            ("labels", len(&self.labels), labels),
+            ("detections", len(&self.detections), detections),
             ("frames", len(&self.frames), frames),
             ("times", self.times.as_ref().map(Vec::len), frames),
         ];

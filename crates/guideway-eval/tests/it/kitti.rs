@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
+mod drawn;
 mod twin;
 
 const TOLERANCE: f64 = 1e-9;

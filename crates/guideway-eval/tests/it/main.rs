@@ -11,6 +11,7 @@ mod kitti;
 mod mistakes;
 mod mot;
 mod nuscenes;
+mod parts;
 mod properties;
 mod reference;
 mod tables;

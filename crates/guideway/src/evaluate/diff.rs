@@ -1,14 +1,15 @@
-//! The comparison of two evaluations on the same labels: overall, by class, by slices of frames, and in mistakes by the hour.
+//! The comparison of two evaluations on the same labels: overall, by class, by slices of labels and frames, and in mistakes by the hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use guideway_core::Reporter;
 use guideway_eval::arms::holm;
-use guideway_eval::bootstrap::{BootstrapParams, MetricDelta, compare, compare_rates, compare_within};
+use guideway_eval::bootstrap::{BootstrapParams, MetricDelta, compare, compare_rates};
 use guideway_eval::mistakes::{Exposure, GroupParams};
 use guideway_schema::{MetricRow, MistakeRow};
 use serde::Serialize;
 
+use super::breakdown::{Cut, slice_of};
 use super::case::{Case, Truth};
 use super::{EvalReport, slice};
 use crate::dataset::text;
@@ -47,10 +48,13 @@ impl Default for DiffOptions {
 pub struct EvalDelta {
     /// Name.
     pub metric: String,
-    /// `all`, `class=…`, `kind=…`, or a slice of frames.
+    /// `all`, `class=…`, `kind=…`, a slice of the breakdown (`area=…`, `class=…,occlusion=…`), or a slice of frames.
     pub slice: String,
     /// Is it a slice of frames, as [`DiffOptions::by`] makes them?
     pub of_frames: bool,
+    /// Is it a row of the breakdown: by size, range, occlusion, weather or time of day, or by class within a slice? These are judged together, and make
+    /// no other verdict weaker.
+    pub of_breakdown: bool,
     /// Of the baseline.
     pub baseline: Option<f64>,
     /// Of the candidate.
@@ -63,10 +67,10 @@ pub struct EvalDelta {
     pub upper: Option<f64>,
     /// Is more better?
     pub higher_is_better: bool,
-    /// p-value of no difference, adjusted for all comparisons made (Holm 1979).
+    /// p-value of no difference, adjusted for all comparisons made (Holm 1979): for those of the breakdown, or for all others.
     pub p_adjusted: Option<f64>,
-    /// `better` or `worse` where that holds for all comparisons together, `perhaps better` or `perhaps worse` where only this interval says so, or
-    /// `no difference shown`; `not tested` for what has no interval: KITTI's metrics, counts of tracks, and what is not defined.
+    /// `better` or `worse` where that holds for all these comparisons together, `perhaps better` or `perhaps worse` where only this interval says so, or
+    /// `no difference shown`; `not tested` for what has no interval: counts of tracks, and what is not defined.
     pub verdict: &'static str,
 }
 
@@ -87,18 +91,11 @@ pub struct EvalDiff {
     pub deltas: Vec<EvalDelta>,
 }
 
-/// A metric of a slice of frames.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct SliceValue {
-    pub(super) slice: String,
-    pub(super) metric: &'static str,
-    pub(super) value: Option<f64>,
-}
-
 /// A difference before all of them are judged together.
 struct Raw {
     slice: String,
     of_frames: bool,
+    of_breakdown: bool,
     higher_is_better: bool,
     delta: MetricDelta,
 }
@@ -135,16 +132,24 @@ impl Workspace {
         let task = reporter.begin("Comparing", None, "steps");
         let case_a = self.case(&dataset_a, &rows, &a.predict_run_id)?;
         let case_b = self.case(&dataset_b, &rows, &b.predict_run_id)?;
-        let slices = match &options.by {
-            Some(sql) => self.slices_of_frames(sql, &case_a.truth)?,
-            None => Vec::new(),
-        };
-        let mut raw = compared(&case_a, &case_b, &slices, &params)?;
+        let mut raw = compared(&case_a, &case_b, &params)?;
+        if let Some(sql) = &options.by {
+            let cuts = self.cuts_of_query(sql, &case_a.truth)?;
+            raw.extend(parts_compared([&case_a, &case_b], &cuts, &params)?.map(|raw| Raw {
+                of_frames: true,
+                // By class they are many.
+                of_breakdown: raw.delta.class.is_some(),
+                ..raw
+            }));
+        }
+        let cuts = self.cuts(&case_a.truth, (&dataset_a, &rows))?;
+        raw.extend(parts_compared([&case_a, &case_b], &cuts, &params)?);
         raw.extend(self.rates_compared([&a, &b], &case_a.truth, &params)?);
         let tracks = self.tracks_compared([(&a, &case_a), (&b, &case_b)], (&dataset_a, &rows), &params)?;
         raw.extend(tracks.into_iter().map(|(slice, delta)| Raw {
             slice,
             of_frames: false,
+            of_breakdown: false,
             higher_is_better: true,
             delta,
         }));
@@ -153,6 +158,7 @@ impl Workspace {
         raw.extend(rules.into_iter().map(|rule| Raw {
             slice: rule.slice,
             of_frames: false,
+            of_breakdown: false,
             higher_is_better: rule.higher_is_better,
             delta: rule.delta,
         }));
@@ -162,6 +168,11 @@ impl Workspace {
             .collect();
         let mut rules = rules_compared(&a, &b);
         rules.retain(|rule| !drawn.contains(&(rule.metric.as_str(), rule.slice.as_str())));
+        let (breakdown, main): (Vec<Raw>, Vec<Raw>) = raw.into_iter().partition(|raw| raw.of_breakdown);
+        let error = 1.0 - params.confidence;
+        let mut deltas = judged(main, error);
+        deltas.extend(rules);
+        deltas.extend(judged(breakdown, error));
         drop(task);
         Ok(EvalDiff {
             baseline: a.run_id,
@@ -169,26 +180,13 @@ impl Workspace {
             groups: u64::from(groups.iter().max().map_or(0, |last| last + 1)),
             resamples: options.resamples as u64,
             confidence: params.confidence,
-            deltas: judged(raw, 1.0 - params.confidence).into_iter().chain(rules).collect(),
+            deltas,
         })
     }
 
-    /// The main metrics of a case within the slices that a query makes.
-    pub(super) fn slice_values(&self, case: &Case, sql: &str) -> Result<Vec<SliceValue>, Error> {
-        let mut values = Vec::new();
-        for (slice, flags) in self.slices_of_frames(sql, &case.truth)? {
-            let weights: Vec<u32> = flags.into_iter().map(u32::from).collect();
-            let within = case.matches.accumulate(Some(&weights))?;
-            for (metric, iou) in [("AP", None), ("AP50", Some(0.5)), ("AP75", Some(0.75))] {
-                let threshold = iou.and_then(|iou| case.matches.params.threshold_index(iou));
-                values.push(SliceValue {
-                    slice: slice.clone(),
-                    metric,
-                    value: within.ap(None, 0, threshold),
-                });
-            }
-        }
-        Ok(values)
+    /// The slices that a query makes.
+    pub(super) fn cuts_of_query(&self, sql: &str, truth: &Truth) -> Result<Vec<Cut>, Error> {
+        Ok(Cut::of_frames(self.slices_of_frames(sql, truth)?))
     }
 
     /// Slices of frames by name, each with a flag per image.
@@ -292,6 +290,7 @@ impl Workspace {
                 Ok(Raw {
                     slice,
                     of_frames: false,
+                    of_breakdown: false,
                     higher_is_better: false,
                     delta: compare_rates("mistakes_per_hour", [&a, &b], &hours, params)?,
                 })
@@ -300,31 +299,40 @@ impl Workspace {
     }
 }
 
-/// The metrics of a benchmark: of all frames, and the main ones within each slice.
-fn compared(a: &Case, b: &Case, slices: &[(String, Vec<bool>)], params: &BootstrapParams) -> Result<Vec<Raw>, Error> {
-    let groups = a.truth.groups();
-    let mut raw: Vec<Raw> = compare(&a.matches, &b.matches, &groups, params)?
+/// COCO's metrics: overall and by class.
+fn compared(a: &Case, b: &Case, params: &BootstrapParams) -> Result<Vec<Raw>, Error> {
+    let deltas = compare(&a.matches, &b.matches, &a.truth.groups(), params)?;
+    Ok(deltas
         .into_iter()
         .map(|delta| Raw {
             slice: slice(delta.class, &a.truth.classes),
             of_frames: false,
+            of_breakdown: false,
             higher_is_better: true,
             delta,
         })
-        .collect();
-    for (name, flags) in slices {
-        let within = compare_within(&a.matches, &b.matches, &groups, Some(flags), params)?;
-        let main = within
-            .into_iter()
-            .filter(|delta| delta.class.is_none() && ["AP", "AP50", "AP75"].contains(&delta.metric.as_str()));
-        raw.extend(main.map(|delta| Raw {
-            slice: name.clone(),
-            of_frames: true,
-            higher_is_better: true,
+        .collect())
+}
+
+/// Slices of both, of all classes and of each.
+fn parts_compared<'a>(
+    [a, b]: [&'a Case; 2],
+    cuts: &[Cut],
+    params: &BootstrapParams,
+) -> Result<impl Iterator<Item = Raw> + use<'a>, Error> {
+    let groups = a.truth.groups();
+    let mut raw = Vec::new();
+    for (own, other) in a.parts(cuts)?.iter().zip(b.parts(cuts)?) {
+        let deltas = own.compare(&other, &groups, params)?;
+        raw.extend(own.cells().into_iter().zip(deltas).map(|(cell, delta)| Raw {
+            slice: slice_of(own, cell.class, &a.truth.classes),
+            of_frames: false,
+            of_breakdown: true,
+            higher_is_better: cell.higher_is_better(),
             delta,
         }));
     }
-    Ok(raw)
+    Ok(raw.into_iter())
 }
 
 /// What the rules of other benchmarks say of both, where they were applied with the same parameters.
@@ -347,6 +355,7 @@ fn rules_compared(a: &EvalReport, b: &EvalReport) -> Vec<EvalDelta> {
                 metric: metric.metric.clone(),
                 slice: metric.slice.clone(),
                 of_frames: false,
+                of_breakdown: false,
                 baseline: metric.value,
                 candidate: other.value,
                 delta: metric.value.zip(other.value).map(|(a, b)| b - a),
@@ -388,6 +397,7 @@ fn judged(raw: Vec<Raw>, error: f64) -> Vec<EvalDelta> {
                 },
                 slice: raw.slice,
                 of_frames: raw.of_frames,
+                of_breakdown: raw.of_breakdown,
                 metric: raw.delta.metric,
                 baseline: raw.delta.a,
                 candidate: raw.delta.b,
@@ -410,6 +420,7 @@ mod tests {
         let raw = |p: f64, (lower, upper): (f64, f64), higher_is_better: bool| Raw {
             slice: "all".to_owned(),
             of_frames: false,
+            of_breakdown: false,
             higher_is_better,
             delta: MetricDelta {
                 metric: "AP".to_owned(),

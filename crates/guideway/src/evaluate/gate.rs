@@ -6,7 +6,7 @@ use guideway_core::Reporter;
 use guideway_core::hint::closest;
 use serde::{Deserialize, Serialize};
 
-use super::diff::SliceValue;
+use super::breakdown::SliceValue;
 use super::{DiffOptions, EvalDelta, EvalReport};
 use crate::error::{Error, ErrorKind};
 use crate::workspace::Workspace;
@@ -55,7 +55,7 @@ pub struct GateFile {
 pub struct GateRule {
     /// The metric: `AP`, `AP50`, `AR100`, `mistakes_per_hour`, `nuscenes/NDS`, ….
     pub metric: String,
-    /// Its slice: `all`, `class=…`, `class=…,level=…`, `kind=…`, `range=…`, or one that `by` makes.
+    /// Its slice: `all`, `class=…`, `class=…,level=…`, `kind=…`, `area=…`, `range=…`, `occlusion=…`, `weather=…`, `time_of_day=…`, `class=…,occlusion=…`, or one that `by` makes.
     #[serde(default = "all")]
     pub slice: String,
     /// The least value.
@@ -203,7 +203,8 @@ impl Workspace {
         let slices = match &gate.by {
             Some(sql) if diff.is_none() => {
                 let (dataset, rows) = self.dataset_split(&report.on)?;
-                self.slice_values(&self.case(&dataset, &rows, &report.predict_run_id)?, sql)?
+                let case = self.case(&dataset, &rows, &report.predict_run_id)?;
+                case.slice_values(&self.cuts_of_query(sql, &case.truth)?, None)?
             }
             _ => Vec::new(),
         };
@@ -342,6 +343,7 @@ mod tests {
             lower: ends.map(|(lower, _)| lower),
             upper: ends.map(|(_, upper)| upper),
             of_frames: false,
+            of_breakdown: false,
             higher_is_better,
             p_adjusted: None,
             verdict: "worse",

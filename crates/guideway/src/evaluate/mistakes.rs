@@ -20,7 +20,7 @@ use crate::workspace::Workspace;
 /// Confidence of the rates' intervals.
 const CONFIDENCE: f64 = 0.95;
 /// Where distances are cut into slices, m.
-const RANGES_M: [f64; 4] = [0.0, 20.0, 40.0, 60.0];
+pub(super) const RANGES_M: [f64; 4] = [0.0, 20.0, 40.0, 60.0];
 /// From this distance on an object is far, m.
 const FAR_M: f64 = 50.0;
 /// From this level of occlusion on an object is largely hidden, as KITTI counts: 0 visible, 1 partly, 2 largely occluded.

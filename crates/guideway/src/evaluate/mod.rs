@@ -1,5 +1,6 @@
 //! Evaluating a model on a frozen dataset: metrics, events, plots, and the comparison of two evaluations.
 
+mod breakdown;
 mod case;
 mod diff;
 mod gate;
@@ -31,6 +32,7 @@ use crate::predict::is_query;
 use crate::train::model_node;
 use crate::workspace::Workspace;
 
+pub use breakdown::BreakdownRow;
 pub(crate) use case::Truth;
 pub use diff::{DiffOptions, EvalDelta, EvalDiff};
 pub use gate::{GateFile, GateReport, GateResult, GateRule};
@@ -39,8 +41,8 @@ pub use report::{ReportOptions, WrittenReport};
 pub use rules::{EvalOptions, MetricSet, RuleRow, RuleSetReport, RuleTable};
 pub use tracking::{TrackScores, TrackingReport};
 
-/// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time.
-const EVALUATION_VERSION: i64 = 2;
+/// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time. 3: breakdowns.
+const EVALUATION_VERSION: i64 = 3;
 /// Resamples behind the intervals of one evaluation.
 const RESAMPLES: u32 = 500;
 /// Rows of a table pushed at a time.
@@ -234,7 +236,10 @@ impl Workspace {
         }
         let events: Vec<EventRow> = found.iter().map(|event| case.event_row(event, &run_id)).collect();
         let over_time = self.mistakes(&case, &found, &events, &run_id)?;
+        task.note("slices");
+        let cuts = self.cuts(&case.truth, (&dataset, &rows))?;
         let mut metrics = metrics;
+        metrics.extend(case.breakdown(&cuts, &run_id, &bootstrap)?);
         metrics.extend(over_time.metrics);
         metrics.extend(rule_metrics);
         let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use guideway_core::{BBox, Reporter};
+use guideway_eval::bootstrap::BootstrapParams;
 use guideway_eval::calibration::{Calibration, calibrate, scored};
 use guideway_eval::coco::{CocoParams, DetectionState, IouType, assign, confusion};
 use guideway_eval::events::EventParams;
@@ -10,10 +11,10 @@ use guideway_eval::stats::wilson;
 use guideway_ingest::media::MediaReader;
 use serde::Serialize;
 
+use super::breakdown::{BreakdownRow, SliceValue};
 use super::case::Case;
-use super::diff::SliceValue;
 use super::rules::is_rule_metric;
-use super::{DiffOptions, Driven, EvalDiff, EvalReport};
+use super::{DiffOptions, Driven, EvalDiff, EvalReport, RESAMPLES};
 use crate::atomic::write_atomic;
 use crate::error::Error;
 use crate::event::{EventFilter, OpenOptions};
@@ -76,6 +77,8 @@ struct Numbers<'a> {
     found_by_height: Vec<Found>,
     /// By distance, m, of labels that have cuboids.
     found_by_distance: Vec<Found>,
+    /// By size, distance and occlusion of labels, and by weather and time of day: of all classes, and of each.
+    breakdown: Vec<BreakdownRow>,
     comparison: Option<&'a EvalDiff>,
     /// Slices of frames, where some were asked for.
     slices: Vec<SliceValue>,
@@ -106,7 +109,13 @@ impl Workspace {
             None => None,
         };
         let slices = match &options.by {
-            Some(sql) => self.slice_values(&case, sql)?,
+            Some(sql) => {
+                let bootstrap = BootstrapParams {
+                    resamples: RESAMPLES,
+                    ..BootstrapParams::default()
+                };
+                case.slice_values(&self.cuts_of_query(sql, &case.truth)?, Some(&bootstrap))?
+            }
             None => Vec::new(),
         };
         let params = CocoParams::default();
@@ -125,6 +134,7 @@ impl Workspace {
             calibration,
             found_by_height: by_height,
             found_by_distance: by_distance,
+            breakdown: report.breakdown(),
             comparison: comparison.as_ref(),
             slices,
         };
@@ -136,11 +146,24 @@ impl Workspace {
         let events = self.gravest(&mut page, &report, (out, options.events), reporter)?;
         classes(&mut page, &report);
         rule_sets(&mut page, &report);
+        if !numbers.breakdown.is_empty() {
+            breakdown(
+                &mut page,
+                "By size, range, occlusion and light",
+                "breakdown.svg",
+                &numbers.breakdown,
+            )?;
+            page.text(
+                "AP leaves labels of other slices out. A false alarm has a size and a frame, but no range and no occlusion in an image: there it counts in every slice, so that AP tells models apart on a slice; \
+                 slices are told apart by recall.",
+            );
+        }
         curves(&mut page, &case, &numbers)?;
         if let Some(diff) = numbers.comparison {
             compared(&mut page, diff);
         }
-        sliced(&mut page, &numbers.slices);
+        let slices = BreakdownRow::of_values(&numbers.slices);
+        breakdown(&mut page, "Slices that were asked for", "slices.svg", &slices)?;
         let json = out.join("report.json");
         let bytes = serde_json::to_vec_pretty(&numbers).map_err(|err| Error::corrupt("the report", err))?;
         write_atomic(&json, &bytes)?;
@@ -483,15 +506,68 @@ fn compared(page: &mut Page, diff: &EvalDiff) {
     );
 }
 
-fn sliced(page: &mut Page, slices: &[SliceValue]) {
-    if slices.is_empty() {
-        return;
+/// Slices of labels or frames: what is found of each, drawn and as a table, then by class.
+fn breakdown(page: &mut Page, heading: &str, file: &str, rows: &[BreakdownRow]) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
     }
-    page.heading("Slices");
-    let rows = slices
+    page.heading(heading);
+    page.text(format!(
+        "Found is what a detection of its class overlaps by at least {IOU} with a score from {}; all from the one matching that gives the metrics. Intervals are over recordings; \
+         where there is one, over labels.",
+        EventParams::default().min_score
+    ));
+    let (of_all, of_class): (Vec<&BreakdownRow>, Vec<&BreakdownRow>) = rows.iter().partition(|row| row.class.is_none());
+    let bars: Vec<(String, f64, [f64; 2])> = of_all
         .iter()
-        .map(|slice| vec![slice.slice.clone(), slice.metric.to_owned(), digits(slice.value)]);
-    page.table(&["slice", "metric", "value"], rows.collect());
+        .filter_map(|row| {
+            Some((
+                row.slice.clone(),
+                row.recall? * 100.0,
+                row.recall_interval?.map(|end| end * 100.0),
+            ))
+        })
+        .collect();
+    if !bars.is_empty() {
+        let plot = BarPlot {
+            title: "Labels found, with 95 % intervals".to_owned(),
+            unit: "%".to_owned(),
+            bars,
+        };
+        page.svg(file, &plot.title, plot.to_svg()?);
+    }
+    let cells = |row: &BreakdownRow| {
+        vec![
+            row.slice.clone(),
+            row.labels.to_string(),
+            row.misses.to_string(),
+            digits(row.recall),
+            interval(row.recall_interval, 3),
+            digits(row.ap),
+            digits(row.ap50),
+            digits(row.ap75),
+        ]
+    };
+    let head = [
+        "slice",
+        "labels",
+        "missed",
+        "recall",
+        "95 % interval",
+        "AP",
+        "AP50",
+        "AP75",
+    ];
+    page.table(&head, of_all.into_iter().map(cells).collect());
+    let with_class = |row: &BreakdownRow| {
+        let mut cells = cells(row);
+        cells.insert(1, row.class.clone().unwrap_or_default());
+        cells
+    };
+    let mut head = head.to_vec();
+    head.insert(1, "class");
+    page.table(&head, of_class.into_iter().map(with_class).collect());
+    Ok(())
 }
 
 impl Case {

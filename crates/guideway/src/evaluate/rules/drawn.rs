@@ -1,13 +1,16 @@
 //! Intervals of the numbers of rule sets, single and paired: a bootstrap over recordings.
 //!
-//! Objects are matched once. In a draw each frame counts as often as its recording was drawn; a class that loses all of its labels is not in the means of that draw.
+//! Objects are matched once. In a draw each frame counts as often as its recording was drawn; a class that loses all of its labels is not in the means of that draw. KITTI's thresholds are chosen
+//! anew in each draw, among the scores of the frames that are in it.
+
+use std::collections::BTreeMap;
 
 use guideway_eval::bootstrap::{BootstrapParams, MetricDelta, compare_of, intervals_of};
 use guideway_store::Dataset;
 use serde_json::Value;
 
 use super::objects::Objects;
-use super::{Again, Computed, MetricSet, Tally};
+use super::{Again, Computed, Measured, MetricSet, Tally};
 use crate::error::Error;
 use crate::evaluate::EvalReport;
 use crate::workspace::Workspace;
@@ -33,9 +36,7 @@ impl Computed {
     /// The ends of the interval of each of its values. `groups` has the recording of each frame.
     pub(super) fn intervals(&self, groups: &[u32], params: &BootstrapParams) -> Result<Vec<[Option<f64>; 2]>, Error> {
         let numbers = self.values.len();
-        let Some(again) = &self.again else {
-            return Ok(vec![[None; 2]; numbers]);
-        };
+        let again = &self.again;
         // What is wrong is said once, here.
         again(&vec![1; groups.len()])?;
         let mut ends = intervals_of(groups, params, |times| measure(again, times, numbers))?;
@@ -59,7 +60,7 @@ impl Workspace {
         let [a, b] = reports;
         let shared: Vec<(MetricSet, &Value)> = MetricSet::ALL
             .into_iter()
-            .filter(|set| set.is_in_space())
+            .filter(|set| set.is_computed_here())
             .filter_map(|set| {
                 let (own, other) = (a.rule_sets.get(set.name())?, b.rule_sets.get(set.name())?);
                 (own.params == other.params).then_some((set, &own.params))
@@ -90,43 +91,50 @@ impl Workspace {
     }
 }
 
-/// Nothing where the columns of both are not the same.
+/// The numbers that both have, such as those of boxes alone where one has cuboids and the other has not.
 fn compared(
     set: MetricSet,
     [a, b]: [&Computed; 2],
     groups: &[u32],
     params: &BootstrapParams,
 ) -> Result<Vec<RuleDelta>, Error> {
-    let names = |computed: &Computed| -> Vec<(String, String)> {
-        let values = computed.values.iter();
-        values.map(|value| (value.name(set), value.slice.clone())).collect()
-    };
-    let columns = names(a);
-    let (Some(again_a), Some(again_b)) = (&a.again, &b.again) else {
-        return Ok(Vec::new());
-    };
-    if columns != names(b) {
-        return Ok(Vec::new());
-    }
+    let key = |value: &Measured| (value.name(set), value.slice.clone());
+    let of_b: BTreeMap<(String, String), usize> = b.values.iter().map(key).zip(0..).collect();
+    let shared: Vec<(String, usize, usize)> = a
+        .values
+        .iter()
+        .enumerate()
+        .filter_map(|(at, value)| {
+            let (metric, slice) = key(value);
+            let other = *of_b.get(&(metric.clone(), slice))?;
+            Some((metric, at, other))
+        })
+        .collect();
     let once = vec![1; groups.len()];
-    again_a(&once)?;
-    again_b(&once)?;
-    let metrics: Vec<&str> = columns.iter().map(|(metric, _)| metric.as_str()).collect();
+    (a.again)(&once)?;
+    (b.again)(&once)?;
+    let metrics: Vec<&str> = shared.iter().map(|(metric, ..)| metric.as_str()).collect();
     let deltas = compare_of(&metrics, groups, params, |second, times| {
-        measure(if second { again_b } else { again_a }, times, columns.len())
+        let side = if second { b } else { a };
+        let all = measure(&side.again, times, side.values.len());
+        let place = |(_, of_a, of_b): &(String, usize, usize)| if second { *of_b } else { *of_a };
+        shared.iter().map(|shared| all[place(shared)]).collect()
     })?;
     let known = deltas
         .into_iter()
-        .zip(&a.values)
+        .zip(&shared)
         .filter(|(delta, _)| delta.delta.is_some());
     Ok(known
-        .map(|(delta, value)| RuleDelta {
-            slice: value.slice.clone(),
-            higher_is_better: value.higher_is_better,
-            delta: MetricDelta {
-                support: value.support.unwrap_or(0),
-                ..delta
-            },
+        .map(|(delta, (_, at, _))| {
+            let value = &a.values[*at];
+            RuleDelta {
+                slice: value.slice.clone(),
+                higher_is_better: value.higher_is_better,
+                delta: MetricDelta {
+                    support: value.support.unwrap_or(0),
+                    ..delta
+                },
+            }
         })
         .collect())
 }

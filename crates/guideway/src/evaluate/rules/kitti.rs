@@ -20,10 +20,11 @@ use guideway_core::taxonomy::{Taxonomy, normalise};
 use guideway_core::{BBox, Cuboid, DVec3};
 use guideway_eval::kitti::{
     Detection, GroundTruth, KittiClass, KittiParams, KittiReport, Label, Metric, MinOverlap, Object, evaluate,
+    match_detections,
 };
 use serde_json::{Map, Value};
 
-use super::objects::{LabelObject, Objects, Solid};
+use super::objects::{LabelObject, Objects};
 use super::{Computed, Measured, MetricSet, Tally, resolve, to_value};
 use crate::error::Error;
 
@@ -166,7 +167,7 @@ pub(super) fn compute(
         .iter()
         .any(|found| found.bbox.is_some() && found.solid.is_some());
     let mut truth = GroundTruth::new(builder.frames.len() as u32, Vec::<String>::new());
-    let apart = cuboids_apart(objects);
+    let apart = objects.cuboids_apart();
     for label in &objects.labels {
         let (Some(frame), Some(bbox)) = (builder.frames.get(&label.frame).copied(), label.bbox) else {
             continue;
@@ -217,39 +218,39 @@ pub(super) fn compute(
             score: found.score,
         });
     }
-    truth.classes = builder.names;
+    truth.classes = std::mem::take(&mut builder.names);
     let report = evaluate(&truth, &detections, &params)?;
+    let metrics = computed(&report);
+    let (reported, used) = (to_value(&report)?, to_value(&params)?);
+    let images: Vec<u32> = builder.frames.into_keys().collect();
+    let matches = match_detections(&truth, &detections, &params)?;
     Ok(Computed {
-        values: values(&report, &params),
-        report: to_value(&report)?,
-        params: to_value(&params)?,
+        values: values(&report, &params, &metrics),
+        report: reported,
+        params: used,
         notes: Vec::new(),
-        again: None,
+        again: Box::new(move |times| {
+            let times: Vec<u32> = images.iter().map(|frame| times[*frame as usize]).collect();
+            let drawn = matches.report_of_draw(&times)?;
+            let values = values(&drawn, &params, &metrics);
+            Ok(values.into_iter().map(|value| value.value).collect())
+        }),
     })
 }
 
-/// Cuboids of labels that have no box, by frame and track.
-fn cuboids_apart(objects: &Objects) -> BTreeMap<(u32, &str), Solid> {
-    let apart = objects.labels.iter().filter(|label| label.bbox.is_none());
-    apart
-        .filter_map(|label| Some(((label.frame, label.track.as_deref()?), label.solid?)))
-        .collect()
+/// What is measured of any class; of boxes in any case.
+fn computed(report: &KittiReport) -> BTreeSet<Metric> {
+    let metrics = report.classes.iter().flat_map(|class| &class.metrics);
+    metrics.map(|metric| metric.metric).chain([Metric::Image]).collect()
 }
 
-/// Every average: of classes that were detected, and undefined of the others.
-fn values(report: &KittiReport, params: &KittiParams) -> Vec<Measured> {
-    let computed: BTreeSet<Metric> = report
-        .classes
-        .iter()
-        .flat_map(|class| &class.metrics)
-        .map(|metric| metric.metric)
-        .chain([Metric::Image])
-        .collect();
+/// Every average of these metrics: of classes that were detected, and undefined of the others.
+fn values(report: &KittiReport, params: &KittiParams, metrics: &BTreeSet<Metric>) -> Vec<Measured> {
     let mut values = Vec::new();
     for class in &params.classes {
         for level in &params.levels {
             for average in &params.averages {
-                for metric in &computed {
+                for metric in metrics {
                     let found = report.level(&class.name, *metric, &level.name);
                     let counted = found.filter(|found| found.positives > 0);
                     values.push(Measured {

@@ -82,6 +82,11 @@ impl MetricSet {
         }
     }
 
+    /// Is it computed from objects as they are, frame by frame? COCO's numbers always come, and tracks are made first.
+    fn is_computed_here(self) -> bool {
+        !matches!(self, Self::Coco | Self::Tracking)
+    }
+
     /// Does it evaluate objects in space alone?
     fn is_in_space(self) -> bool {
         matches!(self, Self::NuScenes | Self::Av2)
@@ -148,11 +153,15 @@ impl EvalOptions {
         Ok(())
     }
 
-    /// What makes a run with rule sets another one than a run without: nothing where there are none. `intervals` is there since runs of before had none in space.
+    /// What makes a run with rule sets another one than a run without: nothing where there are none. `intervals` is there since runs of before had none.
     pub(super) fn identify(&self, id: IdBuilder) -> IdBuilder {
         self.rule_sets().fold(id, |id, set| {
             let id = id.text("metrics").text(set.name());
-            let id = if set.is_in_space() { id.text("intervals") } else { id };
+            let id = if set.is_computed_here() {
+                id.text("intervals")
+            } else {
+                id
+            };
             match self.params.get(set.name()) {
                 Some(params) => id.text(&params.to_string()),
                 None => id,
@@ -245,8 +254,7 @@ struct Computed {
     params: Value,
     notes: Vec<String>,
     values: Vec<Measured>,
-    /// None where frames cannot be weighed after they are matched: KITTI chooses the scores at which it matches by all frames.
-    again: Option<Again>,
+    again: Again,
 }
 
 impl MetricSet {
@@ -407,6 +415,35 @@ impl Workspace {
             })
         });
         Ok(placed.collect())
+    }
+}
+
+/// What slices of labels are made from.
+pub(super) struct LabelFacts {
+    /// Distance from the ego over ground, m.
+    pub(super) range_m: Option<f64>,
+    /// As KITTI counts: 0 visible, 1 partly, 2 largely occluded, 3 unknown.
+    pub(super) occlusion: Option<i64>,
+}
+
+impl Workspace {
+    /// What is known of the labels of a dataset that have boxes, by their ids. A box without a cuboid is where a cuboid of the same track in the same frame is.
+    pub(super) fn label_facts(&self, dataset: &Dataset, rows: &[u64]) -> Result<BTreeMap<String, LabelFacts>, Error> {
+        let mut objects = Objects::labels(self, dataset, rows)?;
+        objects.place(self)?;
+        let apart = objects.cuboids_apart();
+        let labels = objects.labels.iter().filter(|label| label.bbox.is_some());
+        Ok(labels
+            .map(|label| {
+                let beside = || apart.get(&(label.frame, label.track.as_deref()?)).copied();
+                let in_ego = label.solid.or_else(beside).and_then(|solid| solid.in_ego);
+                let facts = LabelFacts {
+                    range_m: in_ego.map(|cuboid| cuboid.center.truncate().length()),
+                    occlusion: label.occlusion,
+                };
+                (label.label_id.clone(), facts)
+            })
+            .collect())
     }
 }
 

@@ -102,10 +102,10 @@ pub(super) fn compute(
         report: to_value(&report)?,
         params: to_value(&params)?,
         notes,
-        again: Some(Box::new(move |times| {
+        again: Box::new(move |times| {
             let drawn = matches.report_of_draw(times)?;
             Ok(values(&drawn, &labels).into_iter().map(|value| value.value).collect())
-        })),
+        }),
     })
 }
 

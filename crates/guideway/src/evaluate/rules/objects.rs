@@ -52,6 +52,7 @@ pub(super) struct Motion {
 
 /// A label.
 pub(super) struct LabelObject {
+    pub(super) label_id: String,
     pub(super) frame: u32,
     /// Place among the dataset's classes; `None` for what is to be ignored and has another.
     pub(super) class: Option<u32>,
@@ -205,8 +206,16 @@ impl Objects {
         self.place(workspace)
     }
 
+    /// Cuboids of labels that have no box, by frame and track.
+    pub(super) fn cuboids_apart(&self) -> BTreeMap<(u32, &str), Solid> {
+        let apart = self.labels.iter().filter(|label| label.bbox.is_none());
+        apart
+            .filter_map(|label| Some(((label.frame, label.track.as_deref()?), label.solid?)))
+            .collect()
+    }
+
     /// Takes what is in space to the frames of the ego and of the sensors, recording by recording.
-    fn place(&mut self, workspace: &Workspace) -> Result<(), Error> {
+    pub(super) fn place(&mut self, workspace: &Workspace) -> Result<(), Error> {
         let Self {
             frames, labels, found, ..
         } = self;
@@ -326,6 +335,7 @@ fn label_object(frame: u32, class: Option<u32>, label: &SampleLabel, told: Optio
     let points = points.into_iter().flatten().reduce(u64::saturating_add);
     let fraction = said["occlusion"].as_f64().filter(|part| (0.0..=1.0).contains(part));
     LabelObject {
+        label_id: label.label_id.clone(),
         frame,
         class,
         source_class: told.map(|row| row.source_class.clone()).unwrap_or_default(),

@@ -1,0 +1,380 @@
+//! Breakdowns: one matching seen by size, distance and occlusion of labels, by weather and time of day of frames, and by whatever a query says of frames.
+//!
+//! | slices | from |
+//! |---|---|
+//! | `area=small`, `medium`, `large` | the area in the image, as COCO has it |
+//! | `range=0-20`, …, `60+` | the distance over ground from the ego, m, of labels with cuboids |
+//! | `occlusion=visible`, `partly`, `largely` | the column `occlusion` as KITTI counts; where the source gives the hidden part, below 0.1, below 0.5 and the rest |
+//! | `weather=…`, `time_of_day=…` | the frames' attributes |
+//!
+//! Labels and frames of which something is not known are in none of its slices. False alarms count by their own size, and in slices of frames by their frame; by range and occlusion, which they do
+//! not have, each counts in every slice: see [`Part`].
+
+use std::collections::BTreeMap;
+
+use guideway_eval::EvalError;
+use guideway_eval::bootstrap::BootstrapParams;
+use guideway_eval::coco::{FoundAt, Matches, Part, PartValue};
+use guideway_eval::events::EventParams;
+use guideway_eval::objects3d::Slice;
+use guideway_eval::stats::wilson;
+use guideway_schema::MetricRow;
+use guideway_store::Dataset;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::case::{Case, Truth};
+use super::mistakes::{ASK, RANGES_M};
+use super::{EvalReport, class_name};
+use crate::error::Error;
+use crate::workspace::Workspace;
+
+/// What slices are about.
+const KEYS: [&str; 5] = ["area", "range", "occlusion", "weather", "time_of_day"];
+/// Levels of occlusion by KITTI's codes.
+const OCCLUSIONS: [&str; 3] = ["visible", "partly", "largely"];
+/// What sources call the attributes of frames that slices are made from.
+const ATTRIBUTES: [(&str, &[&str]); 2] = [
+    ("weather", &["weather"]),
+    ("time_of_day", &["time_of_day", "timeofday"]),
+];
+/// Values of an attribute that have slices: the most frequent ones.
+const MOST_VALUES: usize = 12;
+/// Confidence of intervals where there is one recording.
+const CONFIDENCE: f64 = 0.95;
+
+/// A slice before a matching is seen through it.
+pub(super) enum Cut {
+    /// Of an area range, by its place.
+    Size(String, usize),
+    /// Of labels or frames.
+    Rows(Slice),
+}
+
+impl Cut {
+    fn part(&self, matches: &Matches) -> Result<Part, EvalError> {
+        let params = EventParams::default();
+        let at = FoundAt {
+            iou: params.iou,
+            min_score: params.min_score,
+        };
+        match self {
+            Self::Size(name, area) => matches.part_of_area(name, *area, at),
+            Self::Rows(slice) => matches.part(slice, at),
+        }
+    }
+
+    /// Slices of frames by name, as a query makes them.
+    pub(super) fn of_frames(slices: Vec<(String, Vec<bool>)>) -> Vec<Self> {
+        let slices = slices.into_iter();
+        slices
+            .map(|(name, flags)| Self::Rows(Slice::new(&name).frames(flags)))
+            .collect()
+    }
+}
+
+/// The name of a slice of a class, or of all.
+pub(super) fn slice_of(part: &Part, class: Option<u32>, classes: &[String]) -> String {
+    match class {
+        None => part.name.clone(),
+        Some(class) => format!("class={},{}", class_name(class, classes), part.name),
+    }
+}
+
+/// How a model does on a slice of the labels or frames.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BreakdownRow {
+    /// The slice, such as `occlusion=partly`.
+    pub slice: String,
+    /// The class; `None` for all.
+    pub class: Option<String>,
+    /// Its labels.
+    pub labels: u64,
+    /// Those that are not found.
+    pub misses: u64,
+    /// The part that is found, by the score and overlap from which mistakes are counted.
+    pub recall: Option<f64>,
+    /// Its interval: over recordings, or with a single one over labels as if they were independent (Wilson).
+    pub recall_interval: Option<[f64; 2]>,
+    /// AP over IoU 0.50 to 0.95.
+    pub ap: Option<f64>,
+    /// AP at IoU 0.50.
+    pub ap50: Option<f64>,
+    /// AP at IoU 0.75.
+    pub ap75: Option<f64>,
+}
+
+/// A number of a slice that is no metric of the evaluation: of one that a query made.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SliceValue {
+    /// With the class, where it is of one.
+    pub(super) slice: String,
+    pub(super) class: Option<String>,
+    pub(super) metric: &'static str,
+    pub(super) value: Option<f64>,
+    pub(super) lower: Option<f64>,
+    pub(super) upper: Option<f64>,
+    pub(super) support: u64,
+}
+
+impl Workspace {
+    /// The slices that the labels and frames of an evaluation have.
+    pub(super) fn cuts(&self, truth: &Truth, (dataset, rows): (&Dataset, &[u64])) -> Result<Vec<Cut>, Error> {
+        let areas = guideway_eval::coco::CocoParams::default().areas;
+        let sizes = areas.iter().enumerate().skip(1);
+        let mut cuts: Vec<Cut> = sizes
+            .map(|(place, area)| Cut::Size(format!("area={}", area.label), place))
+            .collect();
+        let facts = self.label_facts(dataset, rows)?;
+        let of = |label: &super::case::LabelInfo| facts.get(&label.label_id);
+        let mut push = |name: String, mask: Vec<bool>| {
+            if mask.contains(&true) {
+                cuts.push(Cut::Rows(Slice::new(&name).labels(mask)));
+            }
+        };
+        for (at, from) in RANGES_M.iter().enumerate() {
+            let to = RANGES_M.get(at + 1);
+            let name = to.map_or_else(|| format!("range={from}+"), |to| format!("range={from}-{to}"));
+            let is_in = |metres: f64| metres >= *from && to.is_none_or(|to| metres < *to);
+            let labels = truth.labels.iter();
+            let mask = labels.map(|label| of(label).and_then(|facts| facts.range_m).is_some_and(is_in));
+            push(name, mask.collect());
+        }
+        for (code, level) in (0..).zip(OCCLUSIONS) {
+            let labels = truth.labels.iter();
+            let mask = labels.map(|label| of(label).is_some_and(|facts| facts.occlusion == Some(code)));
+            push(format!("occlusion={level}"), mask.collect());
+        }
+        cuts.extend(Cut::of_frames(self.told_of_frames(truth)?));
+        Ok(cuts)
+    }
+
+    /// Slices of frames by what their attributes say of weather and time of day.
+    fn told_of_frames(&self, truth: &Truth) -> Result<Vec<(String, Vec<bool>)>, Error> {
+        let mut values: Vec<[Option<String>; 2]> = Vec::with_capacity(truth.frames.len());
+        for part in truth.frames.chunks(ASK) {
+            let rows = self.frames_by_id(part.iter().map(|frame| frame.frame_id.as_str()))?;
+            values.extend(part.iter().map(|frame| {
+                let told = rows.get(&frame.frame_id).and_then(|row| row.attributes.as_deref());
+                let told: Value = told
+                    .and_then(|told| serde_json::from_str(told).ok())
+                    .unwrap_or_default();
+                ATTRIBUTES.map(|(_, names)| names.iter().find_map(|name| told[*name].as_str().map(str::to_owned)))
+            }));
+        }
+        let mut slices = Vec::new();
+        for (place, (key, _)) in ATTRIBUTES.iter().enumerate() {
+            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+            for value in values.iter().filter_map(|values| values[place].as_deref()) {
+                *counts.entry(value).or_default() += 1;
+            }
+            let mut names: Vec<&str> = counts.keys().copied().collect();
+            names.sort_by_key(|name| std::cmp::Reverse(counts[name]));
+            names.truncate(MOST_VALUES);
+            names.sort_unstable();
+            for name in names {
+                let flags = values.iter().map(|values| values[place].as_deref() == Some(name));
+                slices.push((format!("{key}={name}"), flags.collect()));
+            }
+        }
+        Ok(slices)
+    }
+}
+
+impl Case {
+    /// The matching seen through these slices.
+    pub(super) fn parts(&self, cuts: &[Cut]) -> Result<Vec<Part>, Error> {
+        let parts: Result<Vec<Part>, EvalError> = cuts.iter().map(|cut| cut.part(&self.matches)).collect();
+        Ok(parts?)
+    }
+
+    /// The numbers of slices as rows of the table `metrics`.
+    pub(super) fn breakdown(
+        &self,
+        cuts: &[Cut],
+        run_id: &str,
+        bootstrap: &BootstrapParams,
+    ) -> Result<Vec<MetricRow>, Error> {
+        let groups = self.truth.groups();
+        let mut rows = Vec::new();
+        for part in self.parts(cuts)? {
+            for PartValue {
+                cell,
+                value,
+                lower,
+                upper,
+            } in part.intervals(&groups, bootstrap)?
+            {
+                rows.push(MetricRow {
+                    run_id: run_id.to_owned(),
+                    metric: cell.metric.to_owned(),
+                    value,
+                    lower,
+                    upper,
+                    confidence: lower.map(|_| bootstrap.confidence),
+                    slice: slice_of(&part, cell.class, &self.truth.classes),
+                    support: i64::try_from(cell.support).ok(),
+                    unit: if cell.metric == "misses" { "count" } else { "1" }.to_owned(),
+                    higher_is_better: cell.higher_is_better(),
+                });
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The numbers of slices that are not stored, with intervals where these are asked for.
+    pub(super) fn slice_values(
+        &self,
+        cuts: &[Cut],
+        bootstrap: Option<&BootstrapParams>,
+    ) -> Result<Vec<SliceValue>, Error> {
+        let groups = self.truth.groups();
+        let mut values = Vec::new();
+        for part in self.parts(cuts)? {
+            let measured = match bootstrap {
+                Some(bootstrap) => part.intervals(&groups, bootstrap)?,
+                None => part
+                    .cells()
+                    .into_iter()
+                    .zip(part.values(None)?)
+                    .map(|(cell, value)| PartValue {
+                        cell,
+                        value,
+                        lower: None,
+                        upper: None,
+                    })
+                    .collect(),
+            };
+            values.extend(measured.into_iter().map(|own| SliceValue {
+                slice: slice_of(&part, own.cell.class, &self.truth.classes),
+                class: own.cell.class.map(|class| class_name(class, &self.truth.classes)),
+                metric: own.cell.metric,
+                value: own.value,
+                lower: own.lower,
+                upper: own.upper,
+                support: own.cell.support,
+            }));
+        }
+        Ok(values)
+    }
+}
+
+impl BreakdownRow {
+    /// Takes in one of its numbers.
+    fn set(&mut self, metric: &str, value: Option<f64>, interval: Option<[f64; 2]>) {
+        match metric {
+            "AP" => self.ap = value,
+            "AP50" => self.ap50 = value,
+            "AP75" => self.ap75 = value,
+            "misses" => self.misses = value.map_or(0, |value| value as u64),
+            "recall" => {
+                self.recall = value;
+                self.recall_interval = interval.or_else(|| {
+                    let found = (value? * self.labels as f64).round() as u64;
+                    let ends = wilson(found, self.labels, CONFIDENCE)?;
+                    Some([ends.lower, ends.upper])
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes in numbers as they come, a row for each slice and class.
+    fn collect<'a>(numbers: impl Iterator<Item = Number<'a>>) -> Vec<Self> {
+        let mut rows: Vec<Self> = Vec::new();
+        for number in numbers {
+            let is_same = |row: &Self| row.slice == number.slice && row.class.as_deref() == number.class;
+            if !rows.last().is_some_and(is_same) {
+                rows.push(Self {
+                    slice: number.slice.to_owned(),
+                    class: number.class.map(str::to_owned),
+                    labels: number.support,
+                    misses: 0,
+                    recall: None,
+                    recall_interval: None,
+                    ap: None,
+                    ap50: None,
+                    ap75: None,
+                });
+            }
+            if let Some(row) = rows.last_mut() {
+                row.set(number.metric, number.value, number.interval);
+            }
+        }
+        rows
+    }
+
+    /// Rows of slices that a query made.
+    pub(super) fn of_values(values: &[SliceValue]) -> Vec<Self> {
+        Self::collect(values.iter().map(|own| {
+            let class = own.class.as_deref();
+            let with_class = |class: &str| own.slice.strip_prefix("class=")?.strip_prefix(class)?.strip_prefix(',');
+            Number {
+                slice: class.and_then(with_class).unwrap_or(&own.slice),
+                class,
+                metric: own.metric,
+                value: own.value,
+                interval: own.lower.zip(own.upper).map(|(lower, upper)| [lower, upper]),
+                support: own.support,
+            }
+        }))
+    }
+}
+
+/// A number of a slice on its way to a row.
+struct Number<'a> {
+    slice: &'a str,
+    class: Option<&'a str>,
+    metric: &'a str,
+    value: Option<f64>,
+    interval: Option<[f64; 2]>,
+    support: u64,
+}
+
+/// `class=car,area=small` as class and slice; `None` for what is no slice of a breakdown.
+fn parse(slice: &str) -> Option<(Option<&str>, &str)> {
+    let is_key = |slice: &str| slice.split_once('=').is_some_and(|(key, _)| KEYS.contains(&key));
+    if is_key(slice) {
+        return Some((None, slice));
+    }
+    let of_class = slice.strip_prefix("class=")?;
+    let at = KEYS.iter().find_map(|key| of_class.find(&format!(",{key}=")))?;
+    Some((of_class.get(..at), of_class.get(at + 1..)?))
+}
+
+impl EvalReport {
+    /// How the model does by size, distance and occlusion of labels, and by weather and time of day: of all classes, and of each. Empty in reports of older versions.
+    pub fn breakdown(&self) -> Vec<BreakdownRow> {
+        let names = ["AP", "AP50", "AP75", "recall", "misses"];
+        let own = self.metrics.iter().filter(|row| names.contains(&row.metric.as_str()));
+        BreakdownRow::collect(own.filter_map(|row| {
+            let (class, slice) = parse(&row.slice)?;
+            Some(Number {
+                slice,
+                class,
+                metric: &row.metric,
+                value: row.value,
+                interval: row.lower.zip(row.upper).map(|(lower, upper)| [lower, upper]),
+                support: row.support.and_then(|support| u64::try_from(support).ok()).unwrap_or(0),
+            })
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_slices_are_told_apart() {
+        assert_eq!(parse("occlusion=partly"), Some((None, "occlusion=partly")));
+        assert_eq!(parse("class=car,area=small"), Some((Some("car"), "area=small")));
+        assert_eq!(
+            parse("class=a,b,weather=rain, wet"),
+            Some((Some("a,b"), "weather=rain, wet"))
+        );
+        for other in ["all", "class=car", "kind=miss", "class=car,level=easy", "in_path=true"] {
+            assert_eq!(parse(other), None, "{other}");
+        }
+    }
+}
