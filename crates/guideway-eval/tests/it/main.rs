@@ -13,5 +13,6 @@ mod mot;
 mod nuscenes;
 mod properties;
 mod reference;
+mod space_events;
 mod tables;
 mod track;
