@@ -174,21 +174,18 @@ fn describe(report: &EvalReport) -> Report {
         pairs.push(("labels", count(report.labels)));
         pairs.push(("predictions", count(report.predictions)));
     }
-    let mut described = Report::new(report).pairs(pairs).pairs(
-        report
-            .driven
-            .iter()
-            .filter(|driven| driven.hours > 0.0 && !is_empty)
-            .map(|driven| {
-                let km = driven.km.map(|km| format!(", {km:.2} km")).unwrap_or_default();
-                ("driven", format!("{:.1} min{km}", driven.hours * 60.0))
-            }),
-    );
+    let mut described = Report::new(report).pairs(pairs);
+    if !is_empty {
+        described = described.pairs(report.driven.iter().filter(|driven| driven.hours > 0.0).map(|driven| {
+            let km = driven.km.map(|km| format!(", {km:.2} km")).unwrap_or_default();
+            ("driven", format!("{:.1} min{km}", driven.hours * 60.0))
+        }));
+    }
     described = if is_empty {
         described.text("There are no boxes in images, so COCO's metrics, events and mistakes are empty.")
     } else if report.frames_in_space == report.frames {
         described
-            .text("All predictions are objects in space without boxes in images, so COCO's metrics are empty; events are told by the distance of centres.")
+            .text("All predictions are objects in space without boxes in images: COCO's metrics are empty, and events are told by the distance of centres.")
             .grid(events)
             .grid(driven)
     } else {

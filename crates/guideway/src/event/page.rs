@@ -19,6 +19,8 @@ use crate::plot::{LinePlot, Series};
 /// Width and height of the view from above, px, and what it shows to each side, m.
 const ABOVE_PX: u32 = 480;
 const ABOVE_M: f64 = 60.0;
+/// Objects in space have their names in a picture from this height on, px of 900 across.
+const NAMED_PX: f64 = 40.0;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:1.2em auto;max-width:1280px;padding:0 1em;background:#16181c;color:#e6e6e6}\
 h1{font-size:1.35em}table{border-collapse:collapse}td,th{padding:.2em .8em .2em 0;text-align:left;vertical-align:top}th{color:#9aa4b2;font-weight:500}\
@@ -265,10 +267,12 @@ fn solids(html: &mut String, around: &Around, (moment, frame): (&Moment, &FrameR
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.1}\"/>",
                 points.join(" "),
                 solid.colour(),
-                solid.thick() * unit
+                solid.thick * unit
             );
         }
-        if !solid.text.is_empty() {
+        // Names of all that is far away would hide it.
+        let is_tall = bounds.y_max - bounds.y_min >= NAMED_PX * unit;
+        if !solid.text.is_empty() && (solid.is_wrong || is_tall) {
             put!(
                 html,
                 "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\" font-size=\"{:.1}\" font-family=\"sans-serif\">{}</text>",
@@ -361,7 +365,7 @@ fn from_above(
             "<polygon points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>",
             bev.corners().map(shown).join(" "),
             solid.colour(),
-            solid.thick()
+            solid.thick
         );
         if solid.is_wrong && !solid.text.is_empty() {
             let [column, row] = pixel_above(solid.cuboid.center);

@@ -13,7 +13,14 @@ pub(super) struct Solid {
     pub(super) what: What,
     pub(super) is_wrong: bool,
     pub(super) text: String,
+    /// Width of its lines.
+    pub(super) thick: f64,
 }
+
+/// Lines of what is wrong, of labels that predictions may hide, and of all else.
+const WRONG: f64 = 2.5;
+const BELOW: f64 = 2.2;
+const PLAIN: f64 = 1.0;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
@@ -31,10 +38,6 @@ impl Solid {
             What::Ignored => "#888",
             What::Prediction => "#4fa3ff",
         }
-    }
-
-    pub(super) fn thick(&self) -> f64 {
-        if self.is_wrong { 2.5 } else { 1.0 }
     }
 }
 
@@ -132,6 +135,11 @@ impl Around {
                 },
                 is_wrong,
                 text,
+                thick: match (is_wrong, self.in_space) {
+                    (true, _) => WRONG,
+                    (false, true) => BELOW,
+                    (false, false) => PLAIN,
+                },
             };
             let key = label.track_id.clone().unwrap_or_else(|| label.label_id.clone());
             Some((key, solid))
@@ -156,6 +164,7 @@ impl Around {
                     Some(wrong) => format!("{} {what}", wrong.kind.replace('_', " ")),
                     None => what,
                 },
+                thick: if wrong.is_some() { WRONG } else { PLAIN },
             })
         })
     }
