@@ -449,8 +449,8 @@ pub(crate) enum ForeignFormat {
 pub(crate) enum EvalCommand {
     /// Run a model on a dataset and compare with its labels
     ///
-    /// COCO's metrics, events and mistakes always come. The rules of other benchmarks are applied to the same labels and predictions; nuscenes and av2 need
-    /// cuboids in both.
+    /// COCO's metrics, events and mistakes always come; in frames for which predictions hold cuboids alone, events and mistakes are about objects in space. The rules
+    /// of other benchmarks are applied to the same labels and predictions; nuscenes and av2 need cuboids in both.
     Run(EvalRunArgs),
     /// List the evaluations
     Ls,

@@ -240,6 +240,21 @@ impl Cuboid {
     ///
     /// What lies behind the camera is cut off first, and where the lens bends straight edges they are followed in pieces.
     pub fn project(&self, camera: &Camera, camera_from_frame: Se3) -> Option<BBox> {
+        let mut bounds: Option<BBox> = None;
+        for [u, v] in self.project_edges(camera, camera_from_frame).into_iter().flatten() {
+            bounds = Some(match bounds {
+                None => BBox::new(u, v, u, v),
+                Some(o) => BBox::new(o.x_min.min(u), o.y_min.min(v), o.x_max.max(u), o.y_max.max(v)),
+            });
+        }
+        let size = camera.intrinsics();
+        let clipped = bounds?.clip(f64::from(size.width), f64::from(size.height));
+        clipped.is_valid().then_some(clipped)
+    }
+
+    /// The twelve edges as the camera sees them, px: lines, which may leave the image. What lies behind the camera, or where the lens model ends, is
+    /// cut off; an edge of which nothing is left is missing.
+    pub fn project_edges(&self, camera: &Camera, camera_from_frame: Se3) -> Vec<Vec<[f64; 2]>> {
         const EDGES: [(usize, usize); 12] = [
             (0, 1),
             (1, 2),
@@ -260,7 +275,7 @@ impl Cuboid {
         } else {
             EDGE_PIECES
         };
-        let mut bounds: Option<BBox> = None;
+        let mut lines: Vec<Vec<[f64; 2]>> = Vec::with_capacity(EDGES.len());
         for (a, b) in EDGES {
             let (mut a, mut b) = (corners[a], corners[b]);
             if a.z < NEAR_M && b.z < NEAR_M {
@@ -271,20 +286,19 @@ impl Cuboid {
             } else if b.z < NEAR_M {
                 b = a + (b - a) * ((a.z - NEAR_M) / (a.z - b.z));
             }
+            let mut line = Vec::new();
             for piece in 0..=pieces {
                 let t = f64::from(piece) / f64::from(pieces);
-                let Some([u, v]) = camera.project(a.lerp(b, t)) else {
-                    continue;
-                };
-                bounds = Some(match bounds {
-                    None => BBox::new(u, v, u, v),
-                    Some(o) => BBox::new(o.x_min.min(u), o.y_min.min(v), o.x_max.max(u), o.y_max.max(v)),
-                });
+                match camera.project(a.lerp(b, t)) {
+                    Some(pixel) => line.push(pixel),
+                    // A gap: what comes after it is another line.
+                    None => lines.push(std::mem::take(&mut line)),
+                }
             }
+            lines.push(line);
         }
-        let size = camera.intrinsics();
-        let clipped = bounds?.clip(f64::from(size.width), f64::from(size.height));
-        clipped.is_valid().then_some(clipped)
+        lines.retain(|line| !line.is_empty());
+        lines
     }
 }
 

@@ -18,6 +18,10 @@
 //! TIDE asks for a poor localisation before a confusion; here the better fit is named first, since an exact box with a wrong name
 //! is best described by the name. A false positive by cause `background` or `other_class_nearby` names the label it touches most,
 //! if any.
+//!
+//! [`find_events_in_space`] does the same for objects in space, by the distance of their centres.
+
+mod space;
 
 use guideway_core::BBox;
 use rayon::prelude::*;
@@ -26,6 +30,8 @@ use crate::coco::{
     Assignment, CocoParams, DetectionState, Detections, Geometry, GroundTruth, IouType, assign, by_image,
 };
 use crate::error::EvalError;
+
+pub use space::{SpaceEventParams, find_events_in_space};
 
 /// The kind of a mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -89,6 +95,8 @@ pub enum Cause {
     Crowded,
     /// The object is cut by the border of the image.
     Truncated,
+    /// Hardly a lidar or radar point is on the object: fewer than [`SpaceEventParams::few_points`].
+    FewPoints,
     /// It was detected, and the tracker has it wrong.
     Tracker,
 }
@@ -104,6 +112,7 @@ impl Cause {
             Self::Small => "small",
             Self::Crowded => "crowded",
             Self::Truncated => "truncated",
+            Self::FewPoints => "few_points",
             Self::Tracker => "tracker",
         }
     }
@@ -114,7 +123,7 @@ impl Cause {
 pub struct Event {
     /// What kind.
     pub kind: EventKind,
-    /// Image index.
+    /// Image index; of objects in space, that of their frame.
     pub image: u32,
     /// Row of the label, if one is involved.
     pub label: Option<u32>,
@@ -124,7 +133,7 @@ pub struct Event {
     pub detection: Option<u32>,
     /// Class of that detection.
     pub detection_class: Option<u32>,
-    /// IoU of the two.
+    /// IoU of the two; none for objects in space.
     pub iou: Option<f64>,
     /// Score of the detection.
     pub score: Option<f64>,

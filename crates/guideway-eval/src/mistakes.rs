@@ -7,13 +7,13 @@
 //! - What is wrong about a labelled object with an identity (missed, taken for another class, badly placed) is one mistake as long as it is wrong again within
 //!   [`GroupParams::gap_ns`]. That a tracker confuses it with another one is a mistake of its own. Its kind is what it was most often, and of equals the one that comes first in [`EventKind`].
 //! - What has no identity (false alarms, objects that are labelled in single frames) goes on where a box of the same sensor, class and kind overlaps the last one within that
-//!   time, the best overlap first.
+//!   time, the best overlap first; in space, where its centre is no further than [`GroupParams::distance_m`] from where the last one should be by now, the nearest first.
 //! - What was wrong in fewer than [`GroupParams::min_frames`] frames, or for less than [`GroupParams::min_duration_ns`], is left out.
 //!
 //! ```
 //! use guideway_core::BBox;
 //! use guideway_eval::events::EventKind;
-//! use guideway_eval::mistakes::{GroupParams, Sighting, group};
+//! use guideway_eval::mistakes::{GroupParams, Sighting, Spot, group};
 //!
 //! let missed = |frame: i64| Sighting {
 //!     recording: 0,
@@ -22,7 +22,7 @@
 //!     kind: EventKind::Miss,
 //!     class: 2,
 //!     object: Some(7),
-//!     bbox: BBox::new(0.0, 0.0, 20.0, 40.0),
+//!     spot: Spot::InImage(BBox::new(0.0, 0.0, 20.0, 40.0)),
 //!     severity: 1.0,
 //! };
 //! // Missed in 40 frames, found for three seconds, and missed again.
@@ -57,10 +57,42 @@ pub struct Sighting {
     pub class: u32,
     /// Identity of the labelled object within its recording. It does not count for false positives, which are about no object.
     pub object: Option<u64>,
-    /// Where: the label's box, or the detection's, px.
-    pub bbox: BBox,
+    /// Where: that of the label, or of the detection.
+    pub spot: Spot,
     /// How much it matters, 0 to 1.
     pub severity: f64,
+}
+
+/// Where something is that is wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Spot {
+    /// Its box in an image, px.
+    InImage(BBox),
+    /// Its centre over ground.
+    OnGround {
+        /// In a frame of reference that stays while the ego drives, m.
+        at: [f64; 2],
+        /// Along the same axes, m/s; 0 where unknown.
+        velocity: [f64; 2],
+    },
+}
+
+impl Spot {
+    /// How well this goes on with `last`, seen so many seconds before: 0 to 1, the higher the better; `None` where it does not.
+    fn goes_on(&self, last: &Self, seconds: f64, params: &GroupParams) -> Option<f64> {
+        match (self, last) {
+            (Self::InImage(new), Self::InImage(last)) => {
+                let iou = new.iou(*last);
+                (iou >= params.iou).then_some(iou)
+            }
+            (Self::OnGround { at, .. }, Self::OnGround { at: last, velocity }) => {
+                let by_now = [0, 1].map(|axis| last[axis] + velocity[axis] * seconds);
+                let apart = (at[0] - by_now[0]).hypot(at[1] - by_now[1]);
+                (apart <= params.distance_m).then(|| 1.0 - apart / params.distance_m)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// When mistakes in frames are one mistake.
@@ -71,6 +103,8 @@ pub struct GroupParams {
     pub gap_ns: i64,
     /// Without an identity: IoU with the last box from which it is the same.
     pub iou: f64,
+    /// Without an identity, in space: distance over ground from where the last one should be by now up to which it is the same, m.
+    pub distance_m: f64,
     /// Fewer frames than these are no mistake.
     pub min_frames: u32,
     /// A shorter time than this is no mistake, ns.
@@ -82,6 +116,7 @@ impl Default for GroupParams {
         Self {
             gap_ns: 1_000_000_000,
             iou: 0.3,
+            distance_m: 2.0,
             min_frames: 1,
             min_duration_ns: 0,
         }
@@ -97,6 +132,9 @@ impl GroupParams {
         }
         if !(self.iou > 0.0 && self.iou <= 1.0) {
             return wrong("iou", format!("{} is not above 0 and at most 1", self.iou));
+        }
+        if !(self.distance_m > 0.0 && self.distance_m.is_finite()) {
+            return wrong("distance_m", format!("{} is not a distance above 0", self.distance_m));
         }
         Ok(())
     }
@@ -224,10 +262,10 @@ impl Grouping<'_> {
             let new = self.of(*row);
             for (at, open) in nameless.iter().enumerate() {
                 let Some(last) = self.last(open) else { continue };
-                let iou = new.bbox.iou(last.bbox);
                 let alike = (last.sensor, last.kind, last.class) == (new.sensor, new.kind, new.class);
-                if alike && iou >= self.params.iou {
-                    pairs.push((iou, at, *row));
+                let seconds = new.stamp_ns.saturating_sub(last.stamp_ns) as f64 / 1e9;
+                if let Some(well) = new.spot.goes_on(&last.spot, seconds, self.params).filter(|_| alike) {
+                    pairs.push((well, at, *row));
                 }
             }
         }

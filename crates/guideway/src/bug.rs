@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guideway_core::{BBox, IdBuilder, Reporter};
-use guideway_eval::events::{EventKind, EventParams};
+use guideway_core::{BBox, DVec3, IdBuilder, Reporter};
+use guideway_eval::events::{EventKind, EventParams, SpaceEventParams};
 use guideway_mine::slices::SliceParams;
-use guideway_schema::EventRow;
+use guideway_schema::{EventRow, PredictedCuboidRow};
 use guideway_store::{NodeKind, NodeRef, RunRecord, pick};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -290,7 +290,8 @@ impl Workspace {
     /// Tests a model: does it do right what the bug's model did wrong, and is it nowhere worse beyond doubt? Then the bug is closed.
     ///
     /// An object that was missed, confused or badly placed is right when the model's own evaluation has no event for it; a false positive, when that
-    /// has none of its class in its place (an IoU of 0.5 or more). Events in frames that the model learnt from do not count.
+    /// has none of its class in its place (an IoU of 0.5 or more; in space,
+    /// a centre less than 2 m away). Events in frames that the model learnt from do not count.
     ///
     /// The second part compares it with `baseline` (the bug's model when `None`) on the dataset in which the events were found: no AP, AP50 or AP75, overall
     /// or of a class, may be lower with the whole interval of the paired bootstrap, each at 95 %. A model that learnt from frames of that dataset closes
@@ -337,9 +338,10 @@ impl Workspace {
                 again.entry(row.frame_id.clone()).or_default().push(row);
             }
         }
+        let spots = self.spots(events.iter().chain(again.values().flatten()))?;
         let fixed = events
             .iter()
-            .filter(|event| is_right(event, again.get(&event.frame_id).map_or(&[], Vec::as_slice)))
+            .filter(|event| is_right(event, again.get(&event.frame_id).map_or(&[], Vec::as_slice), &spots))
             .count() as u64;
         let worse = if old.run_id == new.run_id {
             Vec::new()
@@ -387,6 +389,36 @@ impl Workspace {
             Some(bug)
         })?;
         Ok((bug, check))
+    }
+
+    /// Where predictions without boxes are that events name, in the ego frame.
+    fn spots<'a>(&self, events: impl Iterator<Item = &'a EventRow>) -> Result<Spots, Error> {
+        let solid = events.filter(|event| event.predicted_box.is_empty());
+        let mut of_recording: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for event in solid {
+            let named = of_recording.entry(&event.recording_id).or_default();
+            named.extend(event.prediction_id.as_deref());
+        }
+        let mut spots = Spots::new();
+        for (recording, named) in of_recording.into_iter().filter(|(_, named)| !named.is_empty()) {
+            let placement = self.placement(recording)?;
+            for part in named.into_iter().collect::<Vec<_>>().chunks(LOOKUP_FRAMES) {
+                let rows: Vec<PredictedCuboidRow> = self.rows(&format!(
+                    "SELECT * FROM predicted_cuboids WHERE prediction_id IN ({})",
+                    ids(part.iter().copied())
+                ))?;
+                let frames = self.frames_by_id(rows.iter().map(|row| row.frame_id.as_str()))?;
+                for row in rows {
+                    let frame = frames.get(&row.frame_id);
+                    let cuboid = (row.cuboid.as_slice(), row.cuboid_frame.as_str());
+                    let placed = frame.and_then(|frame| placement.cuboid_in_ego(cuboid, frame.into()));
+                    if let Some(cuboid) = placed {
+                        spots.insert(row.prediction_id, cuboid.center);
+                    }
+                }
+            }
+        }
+        Ok(spots)
     }
 
     /// Changes what is known of a bug, while nobody else writes: `change` gets what is known by now, and yields what is to be kept, if that is another.
@@ -513,17 +545,26 @@ fn bbox(corners: &[f64]) -> Option<BBox> {
     }
 }
 
+/// Centres of predictions in space in the ego frame of their frame, by id.
+type Spots = BTreeMap<String, DVec3>;
+
 /// Did what was wrong not happen again? `again` holds all events of the new evaluation in the frame.
-fn is_right(event: &EventRow, again: &[EventRow]) -> bool {
+fn is_right(event: &EventRow, again: &[EventRow], spots: &Spots) -> bool {
     if is(event, EventKind::FalsePositive) {
-        let Some(place) = bbox(&event.predicted_box) else {
+        let spot = |event: &EventRow| event.prediction_id.as_ref().and_then(|id| spots.get(id)).copied();
+        let (place, here) = (bbox(&event.predicted_box), spot(event));
+        if place.is_none() && here.is_none() {
             return false;
+        }
+        let is_there = |new: &EventRow| {
+            let in_image = place.zip(bbox(&new.predicted_box));
+            let in_space = here.zip(spot(new)).map(|(a, b)| (a - b).truncate().length());
+            in_image.is_some_and(|(place, found)| found.iou(place) >= EventParams::default().iou)
+                || in_space.is_some_and(|apart| apart < SpaceEventParams::default().distance_m)
         };
         return !again.iter().any(|new| {
             // A miss has the box of a prediction that was too unsure.
-            !is(new, EventKind::Miss)
-                && new.predicted_class == event.predicted_class
-                && bbox(&new.predicted_box).is_some_and(|found| found.iou(place) >= EventParams::default().iou)
+            !is(new, EventKind::Miss) && new.predicted_class == event.predicted_class && is_there(new)
         });
     }
     event.label_id.is_some()
@@ -556,6 +597,7 @@ mod tests {
             label_box: label.map_or_else(Vec::new, |_| vec![0.0, 0.0, 10.0, 20.0]),
             ..EventRow::default()
         };
+        let is_right = |event: &EventRow, again: &[EventRow]| is_right(event, again, &Spots::new());
         let here = [0.0, 1.0, 10.0, 20.0];
         let miss = event("miss", Some("a"), None, &[]);
         let ghost = |label, class, corners: &[f64]| event("false_positive", label, Some(class), corners);
@@ -589,5 +631,23 @@ mod tests {
             "too unsure to count"
         );
         assert_eq!(place(&twice), bbox(&here));
+    }
+
+    #[test]
+    fn a_false_alarm_in_space_is_right_when_nothing_is_there() {
+        let at = |id: &str, class: &str| EventRow {
+            kind: "false_positive".to_owned(),
+            predicted_class: Some(class.to_owned()),
+            prediction_id: Some(id.to_owned()),
+            ..EventRow::default()
+        };
+        let spots: Spots = [("old", 10.0), ("near", 11.5), ("far", 13.0)]
+            .map(|(id, x)| (id.to_owned(), DVec3::new(x, 0.0, 0.0)))
+            .into();
+        let old = at("old", "car");
+        assert!(is_right(&old, &[], &spots));
+        assert!(!is_right(&old, &[at("near", "car")], &spots));
+        assert!(is_right(&old, &[at("near", "truck"), at("far", "car")], &spots));
+        assert!(!is_right(&at("gone", "car"), &[], &spots), "nobody knows where it was");
     }
 }

@@ -176,35 +176,35 @@ fn describe(report: &EvalReport) -> Report {
             json!(metric.support),
         ]);
     }
-    let mut described = Report::new(report)
-        .pairs([
-            ("run", report.run_id.clone()),
-            ("model", report.model.clone()),
-            ("on", report.on.clone()),
-            ("frames", count(report.frames)),
-            ("labels", count(report.labels)),
-            ("predictions", count(report.predictions)),
-        ])
-        .pairs(report.driven.iter().filter(|driven| driven.hours > 0.0).map(|driven| {
+    let mut pairs = vec![
+        ("run", report.run_id.clone()),
+        ("model", report.model.clone()),
+        ("on", report.on.clone()),
+        ("frames", count(report.frames)),
+    ];
+    let is_empty = report.labels == 0 && report.predictions == 0;
+    if !is_empty {
+        pairs.extend((report.frames_in_space > 0).then(|| ("asked in space", count(report.frames_in_space))));
+        pairs.push(("labels", count(report.labels)));
+        pairs.push(("predictions", count(report.predictions)));
+    }
+    let mut described = Report::new(report).pairs(pairs);
+    if !is_empty {
+        described = described.pairs(report.driven.iter().filter(|driven| driven.hours > 0.0).map(|driven| {
             let km = driven.km.map(|km| format!(", {km:.2} km")).unwrap_or_default();
             ("driven", format!("{:.1} min{km}", driven.hours * 60.0))
-        }))
-        .grid(stats)
-        .grid(classes)
-        .grid(slices)
-        .grid(events)
-        .grid(driven);
-    if report.labels == 0 && report.predictions == 0 {
-        // Objects in space alone.
-        described = Report::new(report)
-            .pairs([
-                ("run", report.run_id.clone()),
-                ("model", report.model.clone()),
-                ("on", report.on.clone()),
-                ("frames", count(report.frames)),
-            ])
-            .text("There are no boxes in images, so COCO's metrics, events and mistakes are empty.");
+        }));
     }
+    described = if is_empty {
+        described.text("There are no boxes in images, so COCO's metrics, events and mistakes are empty.")
+    } else if report.frames_in_space == report.frames {
+        described
+            .text("All predictions are objects in space without boxes in images: COCO's metrics are empty, and events are told by the distance of centres.")
+            .grid(events)
+            .grid(driven)
+    } else {
+        described.grid(stats).grid(classes).grid(slices).grid(events).grid(driven)
+    };
     for table in report.rule_tables() {
         described = described
             .text(format!("By the rules of {}:", table.title))

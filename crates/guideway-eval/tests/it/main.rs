@@ -14,5 +14,6 @@ mod nuscenes;
 mod parts;
 mod properties;
 mod reference;
+mod space_events;
 mod tables;
 mod track;

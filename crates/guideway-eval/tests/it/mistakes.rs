@@ -2,7 +2,7 @@
 
 use guideway_core::BBox;
 use guideway_eval::events::EventKind;
-use guideway_eval::mistakes::{Exposure, GroupParams, Mistake, Rate, Sighting, group, rates};
+use guideway_eval::mistakes::{Exposure, GroupParams, Mistake, Rate, Sighting, Spot, group, rates};
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -17,7 +17,7 @@ fn seen(frame: i64, kind: EventKind, object: Option<u64>, x: f64) -> Sighting {
         kind,
         class: 0,
         object,
-        bbox: BBox::new(x, 0.0, x + 20.0, 40.0),
+        spot: Spot::InImage(BBox::new(x, 0.0, x + 20.0, 40.0)),
         severity: 0.5,
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use guideway_core::IdBuilder;
 use guideway_eval::coco::{CocoParams, Confusion, Detections, GroundTruth, IouType, Matches, match_detections};
-use guideway_eval::events::Event;
+use guideway_eval::events::{Event, SpaceEventParams, find_events_in_space};
 use guideway_schema::{EventRow, FrameRow, LabelRow, PredictionRow};
 use guideway_store::{Columns, Dataset, Sample, SampleLabel};
 use guideway_train::Prediction;
 
+use super::rules::{Asked, InSpace};
 use super::{MOST_CURVES, PUSH_ROWS, class_name};
 use crate::atomic::write_atomic;
 use crate::error::Error;
@@ -196,6 +197,15 @@ pub(super) struct Case {
     /// The rows of the detections.
     pub(super) rows: Vec<PredictionRow>,
     pub(super) matches: Matches,
+    /// The objects of the frames that are asked about space; [`Workspace::case`] looks for none.
+    pub(super) space: InSpace,
+}
+
+/// What is wrong in a frame. Its rows are those of [`Case::space`], or of the boxes.
+#[derive(Debug, Clone)]
+pub(super) struct Wrong {
+    pub(super) event: Event,
+    pub(super) in_space: bool,
 }
 
 impl Workspace {
@@ -223,21 +233,62 @@ impl Workspace {
             detections,
             rows: kept,
             matches,
+            space: InSpace::default(),
         })
     }
 }
 
 impl Case {
-    pub(super) fn event_row(&self, event: &Event, run_id: &str) -> EventRow {
+    /// What is wrong with boxes (`found`) in the frames that are asked about them, and in space in the others.
+    pub(super) fn wrong(&self, found: Vec<Event>, params: &SpaceEventParams) -> Result<Vec<Wrong>, Error> {
+        let space = &self.space;
+        let in_space = find_events_in_space(&space.truth, &space.detections, &space.keep, params)?;
+        let about_boxes = found
+            .into_iter()
+            .filter(|event| space.asked(event.image) == Asked::Boxes)
+            .map(|event| Wrong { event, in_space: false });
+        let in_space = in_space.into_iter().map(|event| Wrong { event, in_space: true });
+        Ok(about_boxes.chain(in_space).collect())
+    }
+
+    /// Labels and predictions in the frames that are asked about boxes, and those in space in the others.
+    pub(super) fn sizes(&self) -> [u64; 2] {
+        let boxes = |images: &[u32]| {
+            let of = images.iter().filter(|image| self.space.asked(**image) == Asked::Boxes);
+            of.count() as u64
+        };
+        [
+            boxes(&self.truth.arrays.image) + self.space.truth.len() as u64,
+            boxes(&self.detections.image) + self.space.detections.len() as u64,
+        ]
+    }
+
+    /// The label that is named.
+    pub(super) fn label(&self, wrong: &Wrong) -> Option<&LabelInfo> {
+        let labels = if wrong.in_space {
+            &self.space.labels
+        } else {
+            &self.truth.labels
+        };
+        labels.get(wrong.event.label? as usize)
+    }
+
+    pub(super) fn event_row(&self, wrong: &Wrong, run_id: &str) -> EventRow {
+        let event = &wrong.event;
         let frame = self.truth.frames.get(event.image as usize);
-        let label = event
-            .label
-            .and_then(|row| self.truth.labels.get(row as usize))
-            .map(|label| label.label_id.clone());
-        let prediction = event.detection.and_then(|row| self.rows.get(row as usize));
+        let label = self.label(wrong).map(|label| label.label_id.clone());
+        let detection = event.detection.map(|row| row as usize);
+        let boxed = detection.and_then(|row| self.rows.get(row)).filter(|_| !wrong.in_space);
+        let solid = detection
+            .and_then(|row| self.space.rows.get(row))
+            .filter(|_| wrong.in_space);
+        let prediction_id = boxed
+            .map(|row| &row.prediction_id)
+            .or(solid.map(|row| &row.prediction_id));
         let corners = |[x, y, w, h]: [f64; 4]| vec![x, y, x + w, y + h];
         let label_box = event
             .label
+            .filter(|_| !wrong.in_space)
             .and_then(|row| self.truth.arrays.boxes.get(row as usize))
             .copied();
         let name = |class: Option<u32>| class.map(|class| class_name(class, &self.truth.classes));
@@ -247,7 +298,7 @@ impl Case {
                 .text(event.kind.name())
                 .text(frame.map_or("", |frame| &frame.frame_id))
                 .text(label.as_deref().unwrap_or(""))
-                .text(prediction.map_or("", |row| &row.prediction_id))
+                .text(prediction_id.map_or("", String::as_str))
                 .finish(),
             run_id: run_id.to_owned(),
             kind: event.kind.name().to_owned(),
@@ -258,11 +309,11 @@ impl Case {
             class: name(event.label_class),
             predicted_class: name(event.detection_class),
             label_id: label,
-            prediction_id: prediction.map(|row| row.prediction_id.clone()),
+            prediction_id: prediction_id.cloned(),
             score: event.score,
             iou: event.iou,
             label_box: label_box.map(corners).unwrap_or_default(),
-            predicted_box: prediction
+            predicted_box: boxed
                 .map(|row| vec![row.x_min, row.y_min, row.x_max, row.y_max])
                 .unwrap_or_default(),
             severity: Some(event.severity),

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guideway_core::{BBox, DVec3, IdBuilder};
-use guideway_eval::events::{Event, EventKind};
-use guideway_eval::mistakes::{Exposure, GroupParams, Mistake, Rate, Sighting, group};
+use guideway_core::{BBox, Cuboid, DVec3, IdBuilder};
+use guideway_eval::events::EventKind;
+use guideway_eval::mistakes::{Exposure, GroupParams, Mistake, Rate, Sighting, Spot, group};
 use guideway_eval::severity::{Place, Risk, RiskParams, ground_point};
 use guideway_schema::{EventRow, FrameRow, MetricRow, MistakeRow};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::case::{Case, FrameInfo, LabelInfo};
+use super::case::{Case, FrameInfo, LabelInfo, Wrong};
 use super::class_name;
+use super::rules::Asked;
 use super::scene::Scene;
 use crate::dataset::ids;
 use crate::error::Error;
@@ -80,6 +81,8 @@ pub(super) struct OverTime {
 pub(super) struct Drive {
     images: Vec<u32>,
     pub(super) labels: Vec<u32>,
+    /// Labels in space.
+    pub(super) solid_labels: Vec<u32>,
     pub(super) events: Vec<u32>,
 }
 
@@ -88,7 +91,7 @@ impl Workspace {
     pub(super) fn mistakes(
         &self,
         case: &Case,
-        found: &[Event],
+        found: &[Wrong],
         events: &[EventRow],
         run_id: &str,
     ) -> Result<OverTime, Error> {
@@ -111,6 +114,7 @@ impl Workspace {
             let mut stamps: Vec<i64> = drive
                 .images
                 .iter()
+                .filter(|image| case.space.asked(**image) != Asked::Nothing)
                 .filter_map(|image| case.truth.frames[*image as usize].timestamp_ns)
                 .collect();
             stamps.sort_unstable();
@@ -159,7 +163,7 @@ impl Workspace {
 }
 
 /// What each recording has of a case, by recording.
-fn drives<'a>(case: &'a Case, found: &[Event]) -> BTreeMap<&'a str, Drive> {
+fn drives<'a>(case: &'a Case, found: &[Wrong]) -> BTreeMap<&'a str, Drive> {
     let mut drives: BTreeMap<&str, Drive> = BTreeMap::new();
     for (image, frame) in (0..).zip(&case.truth.frames) {
         drives.entry(&frame.recording_id).or_default().images.push(image);
@@ -168,8 +172,11 @@ fn drives<'a>(case: &'a Case, found: &[Event]) -> BTreeMap<&'a str, Drive> {
     for (row, image) in (0..).zip(&case.truth.arrays.image) {
         drives.entry(recording(*image)).or_default().labels.push(row);
     }
-    for (row, event) in (0..).zip(found) {
-        drives.entry(recording(event.image)).or_default().events.push(row);
+    for (row, frame) in (0..).zip(&case.space.truth.frame) {
+        drives.entry(recording(*frame)).or_default().solid_labels.push(row);
+    }
+    for (row, wrong) in (0..).zip(found) {
+        drives.entry(recording(wrong.event.image)).or_default().events.push(row);
     }
     drives
 }
@@ -216,7 +223,7 @@ fn shape(case: &Case, row: usize) -> Option<f64> {
 
 struct Finder<'a> {
     case: &'a Case,
-    found: &'a [Event],
+    found: &'a [Wrong],
     events: &'a [EventRow],
     scene: Scene,
     risk: &'a RiskParams,
@@ -235,9 +242,10 @@ impl Finder<'_> {
         let mut tracks: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut sightings, mut risks) = (Vec::new(), Vec::new());
         for row in &drive.events {
-            let event = &self.found[*row as usize];
+            let wrong = &self.found[*row as usize];
+            let event = &wrong.event;
             let frame = self.frame(event.image);
-            let risk = self.place(event).map(|place| {
+            let risk = self.place(wrong).map(|place| {
                 let motion = frame
                     .timestamp_ns
                     .and_then(|stamp| self.scene.placement.path.motion(stamp));
@@ -250,7 +258,7 @@ impl Finder<'_> {
             };
             let next = tracks.len() as u64;
             let object = self
-                .label(event)
+                .label(wrong)
                 .and_then(|label| label.track_id.as_deref())
                 .map(|track| *tracks.entry(track).or_insert(next));
             sightings.push(Sighting {
@@ -265,7 +273,7 @@ impl Finder<'_> {
                 kind: event.kind,
                 class: class.unwrap_or(0),
                 object,
-                bbox: self.bbox(event),
+                spot: self.spot(wrong),
                 severity,
             });
             risks.push(risk);
@@ -327,13 +335,13 @@ impl Finder<'_> {
     /// What holds in at least half of the frames.
     fn causes(&self, mistake: &Mistake, rows: &[u32], known: &[Risk]) -> Option<String> {
         let half = mistake.sightings.len().div_ceil(2);
-        let events: Vec<&Event> = mistake
+        let events: Vec<&Wrong> = mistake
             .sightings
             .iter()
             .map(|at| &self.found[rows[*at as usize] as usize])
             .collect();
         let mut counts: BTreeMap<_, usize> = BTreeMap::new();
-        for cause in events.iter().flat_map(|event| &event.causes) {
+        for cause in events.iter().flat_map(|wrong| &wrong.event.causes) {
             *counts.entry(*cause).or_default() += 1;
         }
         let mut names: Vec<&str> = counts
@@ -344,29 +352,32 @@ impl Finder<'_> {
         if known.iter().filter(|risk| risk.distance_m >= FAR_M).count() >= half {
             names.push("far");
         }
-        let is_hidden = |event: &&&Event| {
-            self.label(event)
+        let is_hidden = |wrong: &&&Wrong| {
+            self.label(wrong)
                 .is_some_and(|label| label.occlusion.is_some_and(|level| level == LARGELY_OCCLUDED))
         };
         if events.iter().filter(is_hidden).count() >= half {
             names.push("occluded");
         }
-        if events.iter().filter(|event| self.is_rare_pose(event)).count() >= half {
+        if events.iter().filter(|wrong| self.is_rare_pose(wrong)).count() >= half {
             names.push("rare_pose");
         }
         (!names.is_empty()).then(|| names.join(","))
     }
 
     /// Is the object seen as its class rarely is: lying, overturned, or in a box of a rare shape?
-    fn is_rare_pose(&self, event: &Event) -> bool {
-        let (Some(label), Some(row)) = (self.label(event), event.label) else {
+    fn is_rare_pose(&self, wrong: &Wrong) -> bool {
+        let (Some(label), Some(row)) = (self.label(wrong), wrong.event.label) else {
             return false;
         };
-        let cuboid = self.scene.cuboid_in_ego(label, self.frame(event.image));
+        let cuboid = self.scene.cuboid_in_ego(label, self.frame(wrong.event.image));
         let leans = cuboid.is_some_and(|cuboid| {
             let up = cuboid.rotation * DVec3::Z;
             up.z < LEANING_DEG.to_radians().cos()
         });
+        if wrong.in_space {
+            return leans;
+        }
         let row = row as usize;
         let usual = self.usual.get(&self.case.truth.arrays.class[row]);
         let odd = usual
@@ -380,15 +391,14 @@ impl Finder<'_> {
     }
 
     /// The label that a mistake is about: none for a false alarm.
-    fn label(&self, event: &Event) -> Option<&LabelInfo> {
-        if event.kind == EventKind::FalsePositive {
-            return None;
-        }
-        self.case.truth.labels.get(event.label? as usize)
+    fn label(&self, wrong: &Wrong) -> Option<&LabelInfo> {
+        let is_about = wrong.event.kind != EventKind::FalsePositive;
+        self.case.label(wrong).filter(|_| is_about)
     }
 
     /// The label's box, or that of the false alarm.
-    fn bbox(&self, event: &Event) -> BBox {
+    fn bbox(&self, wrong: &Wrong) -> BBox {
+        let event = &wrong.event;
         let labelled = event.label.filter(|_| event.kind != EventKind::FalsePositive);
         let [x, y, width, height] = match (labelled, event.detection) {
             (Some(row), _) => self.case.truth.arrays.boxes[row as usize],
@@ -398,29 +408,70 @@ impl Finder<'_> {
         BBox::from_xywh(x, y, width, height)
     }
 
-    /// Where a mistake is: where the label's cuboid says, or where its box stands on flat ground.
-    fn place(&self, event: &Event) -> Option<Place> {
-        let frame = self.frame(event.image);
-        let label = self.label(event);
+    /// The label's cuboid, or that of the false alarm, in the ego frame; and its velocity over ground along the ego's axes (m/s), where somebody says so.
+    fn solid(&self, wrong: &Wrong) -> Option<(&Cuboid, Option<[f64; 2]>)> {
+        let (event, space) = (&wrong.event, &self.case.space);
+        let labelled = event.label.filter(|_| event.kind != EventKind::FalsePositive);
+        match (labelled, event.detection) {
+            _ if !wrong.in_space => None,
+            (Some(row), _) => Some((space.truth.cuboid.get(row as usize)?, space.velocities[row as usize])),
+            (None, Some(row)) => {
+                let row = row as usize;
+                Some((space.detections.cuboid.get(row)?, space.rows[row].velocity))
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// By what a mistake is known again in the next frame: its box, or where it stands in the world; about the ego where nobody knows how that moved.
+    fn spot(&self, wrong: &Wrong) -> Spot {
+        let Some((cuboid, velocity)) = self.solid(wrong) else {
+            return Spot::InImage(self.bbox(wrong));
+        };
+        let pose = self
+            .scene
+            .placement
+            .world_from_ego(self.frame(wrong.event.image).into());
+        let [vx, vy] = velocity.unwrap_or_default();
+        let (mut at, mut velocity) = (cuboid.center, DVec3::new(vx, vy, 0.0));
+        if let Some(world_from_ego) = pose {
+            at = world_from_ego.transform_point(at);
+            velocity = world_from_ego.transform_vector(velocity);
+        }
+        Spot::OnGround {
+            at: [at.x, at.y],
+            velocity: [velocity.x, velocity.y],
+        }
+    }
+
+    /// Where a mistake is: where the cuboid says, or where its box stands on flat ground.
+    fn place(&self, wrong: &Wrong) -> Option<Place> {
+        let frame = self.frame(wrong.event.image);
+        let label = self.label(wrong);
         let tracked = label
             .and_then(|label| label.track_id.as_deref())
             .zip(frame.timestamp_ns)
             .and_then(|(track, stamp)| self.scene.tracked(track, stamp));
-        let (position, half_width_m) = match (label.and_then(|label| self.scene.cuboid_in_ego(label, frame)), tracked) {
+        let solid = self.solid(wrong);
+        let cuboid = solid
+            .map(|(cuboid, _)| *cuboid)
+            .or_else(|| label.and_then(|label| self.scene.cuboid_in_ego(label, frame)));
+        let (position, half_width_m) = match (cuboid, tracked) {
             (Some(cuboid), _) => (cuboid.center, cuboid.width / 2.0),
             (None, Some((seen, _))) => (seen.center, seen.width_m / 2.0),
-            (None, None) => (self.on_the_ground(frame, self.bbox(event))?, 0.0),
+            (None, None) => (self.on_the_ground(frame, self.bbox(wrong))?, 0.0),
         };
         let distance = position.x.hypot(position.y);
         // What nobody knows to move is taken to stand: it comes nearer as the ego drives towards it.
-        let standing = || {
+        let [vx, vy] = solid.and_then(|(_, velocity)| velocity).unwrap_or_default();
+        let closing = || {
             let motion = self.scene.placement.path.motion(frame.timestamp_ns?)?;
-            (distance > 0.0).then(|| motion.speed_mps * position.x / distance)
+            (distance > 0.0).then(|| ((motion.speed_mps - vx) * position.x - vy * position.y) / distance)
         };
         Some(Place {
             position: [position.x, position.y],
             half_width_m,
-            closing_mps: tracked.and_then(|(_, closing)| closing).or_else(standing),
+            closing_mps: tracked.and_then(|(_, closing)| closing).or_else(closing),
         })
     }
 

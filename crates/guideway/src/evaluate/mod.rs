@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use guideway_core::{IdBuilder, Reporter};
 use guideway_eval::bootstrap::{BootstrapParams, intervals};
 use guideway_eval::coco::{CocoParams, IouType, class_table, confusion};
-use guideway_eval::events::{EventParams, find_events};
+use guideway_eval::events::{EventParams, SpaceEventParams, find_events};
 use guideway_schema::{EventRow, MetricRow};
 use guideway_store::{NodeKind, NodeRef, RunRecord, pick};
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,10 @@ pub struct EvalReport {
     pub predict_run_id: String,
     /// Number of frames.
     pub frames: u64,
-    /// Number of labels.
+    /// Frames of which the events are about objects in space: the model says where these are, and draws no boxes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub frames_in_space: u64,
+    /// Number of labels: those with boxes, and in frames in space those with cuboids.
     pub labels: u64,
     /// Number of predictions.
     pub predictions: u64,
@@ -157,6 +160,9 @@ impl Workspace {
             .text("eval")
             .text(&predicted.key)
             .int(EVALUATION_VERSION);
+        let knows_space = self.knows_space(&predict_run_id)?;
+        // Evaluations of before asked nothing in space.
+        let id = if knows_space { id.text("events in space") } else { id };
         let run_id: String = options.identify(id).finish();
         let predict_run_id = predicted.run_id.clone();
         let folder = self.run_dir(&run_id);
@@ -168,7 +174,11 @@ impl Workspace {
             "run it again: the predictions are not made twice",
         )?;
         let task = reporter.begin("Evaluating", None, "steps");
-        let case = self.case(&dataset, &rows, &predict_run_id)?;
+        let mut case = self.case(&dataset, &rows, &predict_run_id)?;
+        if knows_space {
+            case.space = self.in_space((&dataset, &rows), &predict_run_id, reporter)?;
+        }
+        let case = case;
         let groups = case.truth.groups();
         let mut rule_sets = BTreeMap::new();
         let mut rule_metrics = Vec::new();
@@ -211,15 +221,16 @@ impl Workspace {
             })
             .collect();
         task.note("events");
-        let event_params = EventParams::default();
+        let (event_params, space_params) = (EventParams::default(), SpaceEventParams::default());
         let params = CocoParams::default();
-        let mut found = find_events(
+        let found = find_events(
             &case.truth.arrays,
             &case.detections,
             IouType::Bbox,
             &params,
             &event_params,
         )?;
+        let mut found = case.wrong(found, &space_params)?;
         if options.metrics.contains(&MetricSet::Tracking) {
             task.note("tracks");
             let tracking = self.tracking(
@@ -234,7 +245,7 @@ impl Workspace {
             rule_metrics.extend(tracking.metrics);
             found.extend(tracking.events);
         }
-        let events: Vec<EventRow> = found.iter().map(|event| case.event_row(event, &run_id)).collect();
+        let events: Vec<EventRow> = found.iter().map(|wrong| case.event_row(wrong, &run_id)).collect();
         let over_time = self.mistakes(&case, &found, &events, &run_id)?;
         task.note("slices");
         let cuts = self.cuts(&case.truth, (&dataset, &rows))?;
@@ -255,6 +266,7 @@ impl Workspace {
             event_params.min_score,
         )?;
         let plots = case.plots(&folder, &format!("{} on {on}", model.name), &mixed)?;
+        let [labels, predictions] = case.sizes();
         let report = EvalReport {
             run_id: run_id.clone(),
             model: model.name.clone(),
@@ -262,8 +274,9 @@ impl Workspace {
             on: on.to_owned(),
             predict_run_id: predict_run_id.clone(),
             frames: case.truth.frames.len() as u64,
-            labels: case.truth.arrays.len() as u64,
-            predictions: case.detections.len() as u64,
+            frames_in_space: case.space.frames(),
+            labels,
+            predictions,
             metrics: metrics.clone(),
             classes,
             events: by_kind.into_iter().collect(),
@@ -286,6 +299,9 @@ impl Workspace {
             "mistake_params": over_time.params,
             "resamples": RESAMPLES,
         });
+        if knows_space {
+            params["space_event_params"] = json!(space_params);
+        }
         if !report.rule_sets.is_empty() {
             let used = report.rule_sets.iter();
             params["rule_sets"] = used.map(|(name, set)| (name.clone(), set.params.clone())).collect();
@@ -349,6 +365,11 @@ impl Workspace {
     fn run_dir(&self, run_id: &str) -> PathBuf {
         self.settings().data.join("runs").join(run_id)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn class_name(class: u32, classes: &[String]) -> String {

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guideway_core::{Cuboid, DVec3};
-use guideway_eval::events::Event;
 use guideway_schema::LabelRow;
 
-use super::case::{Case, FrameInfo, LabelInfo};
+use super::case::{Case, FrameInfo, LabelInfo, Wrong};
 use super::mistakes::{ASK, Drive};
 use crate::dataset::ids;
 use crate::error::Error;
@@ -72,7 +71,7 @@ impl Scene {
     pub(super) fn of(
         workspace: &Workspace,
         case: &Case,
-        found: &[Event],
+        found: &[Wrong],
         recording_id: &str,
         drive: &Drive,
     ) -> Result<Self, Error> {
@@ -84,11 +83,7 @@ impl Scene {
         let wrong: BTreeSet<&str> = drive
             .events
             .iter()
-            .filter_map(|row| {
-                case.truth.labels[found[*row as usize].label? as usize]
-                    .track_id
-                    .as_deref()
-            })
+            .filter_map(|row| case.label(&found[*row as usize])?.track_id.as_deref())
             .collect();
         let mut feet = Vec::new();
         // A camera's labels may have no cuboids; then those of the same objects in lidar sweeps say where they are.
@@ -101,6 +96,10 @@ impl Scene {
         for row in &drive.labels {
             let frame = &case.truth.frames[case.truth.arrays.image[*row as usize] as usize];
             scene.see(&case.truth.labels[*row as usize], frame, &mut feet);
+        }
+        for row in &drive.solid_labels {
+            let frame = &case.truth.frames[case.space.truth.frame[*row as usize] as usize];
+            scene.see(&case.space.labels[*row as usize], frame, &mut feet);
         }
         for seen in scene.tracks.values_mut() {
             seen.sort_by_key(|seen| seen.stamp_ns);

@@ -6,12 +6,13 @@ use std::path::Path;
 use guideway_core::BBox;
 use guideway_core::report::Silent;
 use guideway_eval::coco::{CocoParams, Detections, IouType, match_detections};
-use guideway_eval::events::{EventKind, EventParams, find_events};
+use guideway_eval::events::{EventKind, EventParams, SpaceEventParams, find_events};
 use guideway_schema::{PredictionRow, TrackRow};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::case::{Case, Truth};
+use super::rules::InSpace;
 use crate::{FreezeOptions, IngestOptions, RecordOptions, TrackSpace, Workspace, WorldSetup, world_record};
 
 /// One small camera, ten times a second.
@@ -248,7 +249,7 @@ fn planted_mistakes_come_back_as_one_event_each() {
     } = Faulty::new(truth, 5);
     let params = CocoParams::default();
     let matches = match_detections(&truth.arrays, &detections, IouType::Bbox, &params).unwrap();
-    let mut found = find_events(
+    let found = find_events(
         &truth.arrays,
         &detections,
         IouType::Bbox,
@@ -261,12 +262,14 @@ fn planted_mistakes_come_back_as_one_event_each() {
         detections,
         rows,
         matches,
+        space: InSpace::default(),
     };
+    let mut found = case.wrong(found, &SpaceEventParams::default()).unwrap();
     let tracking = case
         .tracking(("tracks", TrackSpace::Image), &tracks, &case.labelled(), "run")
         .unwrap();
     found.extend(tracking.events);
-    let events: Vec<_> = found.iter().map(|event| case.event_row(event, "run")).collect();
+    let events: Vec<_> = found.iter().map(|wrong| case.event_row(wrong, "run")).collect();
     let over_time = workspace.mistakes(&case, &found, &events, "run").unwrap();
     let mut left: BTreeMap<Planted, i64> = BTreeMap::new();
     let kinds = EventKind::ALL.map(EventKind::name);

@@ -7,13 +7,15 @@ use guideway_core::{Reporter, Se3, Warning};
 use guideway_ingest::mcap::{LogIndex, LogMessage, MessageQuery, Messages};
 use guideway_ingest::media::MediaReader;
 use guideway_ingest::schemas::foxglove::{
-    Color, CompressedImage, FrameTransform, FrameTransforms, ImageAnnotations, KeyValuePair, Point2, PointCloud,
-    PointsAnnotation, PointsKind, Pose, PoseInFrame, Quaternion, TextAnnotation, Time, Vector3,
+    Color, CompressedImage, CubePrimitive, DeletionKind, FrameTransform, FrameTransforms, ImageAnnotations,
+    KeyValuePair, Point2, PointCloud, PointsAnnotation, PointsKind, Pose, PoseInFrame, Quaternion, SceneEntity,
+    SceneEntityDeletion, SceneUpdate, TextAnnotation, Time, Vector3,
 };
 use guideway_ingest::write::{ChannelSpec, LogWriter, WriteOptions};
 use guideway_schema::FrameRow;
 
 use super::Around;
+use super::solid::{Solid, What};
 use crate::error::Error;
 
 /// How long before the clip messages are looked for that say how things stand, ns: calibration and transforms.
@@ -36,6 +38,10 @@ enum Entry {
     Annotations {
         topic: String,
         annotations: ImageAnnotations,
+    },
+    Scene {
+        topic: String,
+        update: SceneUpdate,
     },
     Copied(Box<LogMessage>),
 }
@@ -61,6 +67,7 @@ pub(super) fn write(around: &Around, path: &Path, reporter: &dyn Reporter) -> Re
         remade(around, &mut entries, reporter);
     }
     annotations(around, &mut entries);
+    scenes(around, &mut entries);
     entries.sort_by_key(|(time, _)| *time);
     for (time, entry) in &entries {
         put(&mut log, index.as_ref(), *time, entry).map_err(|err| failed(&err))?;
@@ -81,6 +88,7 @@ fn put(
         Entry::Pose(pose) => log.message("/pose", time, time, pose),
         Entry::Placement(transforms) => log.message("/tf", time, time, transforms),
         Entry::Annotations { topic, annotations } => log.message(topic, time, time, annotations),
+        Entry::Scene { topic, update } => log.message(topic, time, time, update),
         Entry::Copied(message) => {
             let schema = index.and_then(|index| {
                 let channel = index.channels.get(&message.channel_id)?;
@@ -291,6 +299,77 @@ fn annotations(around: &Around, entries: &mut Vec<(i64, Entry)>) {
                 })
                 .collect(),
         );
+    }
+}
+
+/// Labels, predictions and what was wrong as boxes in space, in the frames of the sensor that saw the mistake.
+fn scenes(around: &Around, entries: &mut Vec<(i64, Entry)>) {
+    let worst = around.detail.event.frame_id.as_str();
+    let Some(lead) = around.frames.iter().find(|frame| frame.frame_id == worst) else {
+        return;
+    };
+    if !around.in_space {
+        return;
+    }
+    // The log's own name of the sensor's coordinate frame, or the one that it has in a log made here.
+    let own = || around.sensor_name(lead).trim_start_matches('/').to_owned();
+    let named = around.placement.sensor(&lead.sensor_id);
+    let frame_name = named
+        .and_then(|sensor| sensor.frame_name.clone())
+        .filter(|_| around.log().is_some())
+        .unwrap_or_else(own);
+    let ego_from_sensor = around.placement.ego_from_sensor(&lead.sensor_id);
+    let sensor_from_ego = ego_from_sensor.map_or(Se3::IDENTITY, |pose| pose.inverse());
+    for frame in around.frames.iter().filter(|frame| frame.sensor_id == lead.sensor_id) {
+        let Some(time) = log_time(frame) else { continue };
+        let at = frame.timestamp_ns.unwrap_or(time);
+        let solids = around.solids(frame);
+        for what in ["labels", "predictions", "event"] {
+            let entities = (0..).zip(&solids).filter(|(_, solid)| match what {
+                "event" => solid.is_wrong,
+                "predictions" => solid.what == What::Prediction,
+                _ => solid.what != What::Prediction,
+            });
+            let update = SceneUpdate {
+                // Those of the frame before go.
+                deletions: vec![SceneEntityDeletion {
+                    timestamp: Some(Time::from_ns(at)),
+                    r#type: DeletionKind::All.into(),
+                    id: String::new(),
+                }],
+                entities: entities
+                    .map(|(number, solid)| entity(solid, (number, at), (&frame_name, sensor_from_ego)))
+                    .collect(),
+            };
+            let topic = format!("/guideway/{what}/space");
+            entries.push((time, Entry::Scene { topic, update }));
+        }
+    }
+}
+
+fn entity(solid: &Solid, (number, at): (usize, i64), (frame_id, sensor_from_ego): (&str, Se3)) -> SceneEntity {
+    let (r, g, b) = match solid.what {
+        _ if solid.is_wrong => (1.0, 0.3, 0.3),
+        What::Label => (0.24, 0.86, 0.52),
+        What::Ignored => (0.5, 0.5, 0.5),
+        What::Prediction => (0.31, 0.64, 1.0),
+    };
+    let [x, y, z, length, width, height, qw, qx, qy, qz] = solid.cuboid.transformed(sensor_from_ego).to_array();
+    SceneEntity {
+        timestamp: Some(Time::from_ns(at)),
+        frame_id: frame_id.to_owned(),
+        id: number.to_string(),
+        metadata: vec![KeyValuePair::new("text", solid.text.clone())],
+        cubes: vec![CubePrimitive {
+            pose: Some(Pose::new([x, y, z], [qw, qx, qy, qz])),
+            size: Some(Vector3 {
+                x: length,
+                y: width,
+                z: height,
+            }),
+            color: Some(Color { r, g, b, a: 0.5 }),
+        }],
+        ..SceneEntity::default()
     }
 }
 

@@ -2,14 +2,15 @@
 
 mod clip;
 mod page;
+mod solid;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use guideway_core::{Cuboid, Reporter, Warning};
-use guideway_eval::events::EventParams;
+use guideway_eval::events::{EventParams, SpaceEventParams};
 use guideway_ingest::media::{Media, MediaReader};
-use guideway_schema::{EventRow, FrameRow, LabelRow, MistakeRow, PredictionRow, RecordingRow};
+use guideway_schema::{EventRow, FrameRow, LabelRow, MistakeRow, PredictedCuboidRow, PredictionRow, RecordingRow};
 use serde::Serialize;
 
 use crate::atomic::{check_out, write_atomic};
@@ -113,6 +114,10 @@ struct Around {
     frames: Vec<FrameRow>,
     labels: BTreeMap<String, Vec<LabelRow>>,
     predictions: BTreeMap<String, Vec<PredictionRow>>,
+    /// Predicted objects in space; none where the mistake is about boxes.
+    cuboids: BTreeMap<String, Vec<PredictedCuboidRow>>,
+    /// Is it about objects in space?
+    in_space: bool,
     placement: Placement,
     /// Topics that say how things stand: transforms and calibrations.
     standing: Vec<String>,
@@ -121,6 +126,8 @@ struct Around {
 /// A moment of a page: frames of several sensors that belong together.
 struct Moment {
     stamp_ns: Option<i64>,
+    /// Place in [`Around::frames`] of the sensor's frame that saw the mistake.
+    lead: usize,
     /// Places in [`Around::frames`], by the name of their sensor.
     cameras: Vec<usize>,
     sweep: Option<usize>,
@@ -311,6 +318,19 @@ impl Workspace {
             quote(&predict_run_id),
             EventParams::default().min_score
         ))?;
+        let in_space = detail
+            .frames
+            .iter()
+            .all(|row| row.label_box.is_empty() && row.predicted_box.is_empty());
+        let cuboids: Vec<PredictedCuboidRow> = if in_space {
+            self.rows(&format!(
+                "SELECT * FROM predicted_cuboids WHERE run_id = {} AND score >= {} AND frame_id IN ({listed}) ORDER BY prediction_id",
+                quote(&predict_run_id),
+                SpaceEventParams::default().min_score
+            ))?
+        } else {
+            Vec::new()
+        };
         Ok(Around {
             placement: self.placement(&event.recording_id)?,
             standing: self
@@ -322,6 +342,8 @@ impl Workspace {
             recording,
             labels: by_frame(labels, |row| &row.frame_id),
             predictions: by_frame(predictions, |row| &row.frame_id),
+            cuboids: by_frame(cuboids, |row| &row.frame_id),
+            in_space,
             frames,
             detail,
         })
@@ -387,10 +409,16 @@ impl Around {
                     }
                     nearest(stamp_ns, &|frame| frame.sensor_id == sensor)
                 };
+                let sweep = if lead.modality == "lidar" {
+                    Some(*at)
+                } else {
+                    nearest(stamp_ns, &|frame| frame.modality == "lidar")
+                };
                 Moment {
                     stamp_ns,
+                    lead: *at,
                     cameras: cameras.iter().filter_map(|(_, sensor)| of_camera(sensor)).collect(),
-                    sweep: nearest(stamp_ns, &|frame| frame.modality == "lidar"),
+                    sweep,
                     is_worst: step == worst_at,
                 }
             })

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use guideway_core::DVec3;
 use guideway_ingest::media::Media;
+use guideway_schema::FrameRow;
 use image::{ImageFormat, Rgb, RgbImage};
 
 use super::{Around, Moment, OpenedEvent};
@@ -18,6 +19,8 @@ use crate::plot::{LinePlot, Series};
 /// Width and height of the view from above, px, and what it shows to each side, m.
 const ABOVE_PX: u32 = 480;
 const ABOVE_M: f64 = 60.0;
+/// Objects in space have their names in a picture from this height on, px of 900 across.
+const NAMED_PX: f64 = 40.0;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:1.2em auto;max-width:1280px;padding:0 1em;background:#16181c;color:#e6e6e6}\
 h1{font-size:1.35em}table{border-collapse:collapse}td,th{padding:.2em .8em .2em 0;text-align:left;vertical-align:top}th{color:#9aa4b2;font-weight:500}\
@@ -81,10 +84,13 @@ pub(super) fn write(
         let on = if at == worst { " on" } else { "" };
         put!(html, "<section class=\"moment{alone}{on}\">\n");
         for camera in &moment.cameras {
-            picture(&mut html, around, *camera, media.get(camera), opened);
+            picture(&mut html, around, (moment, *camera), media.get(camera), opened);
         }
-        if let Some((sweep, media)) = moment.sweep.and_then(|at| Some((at, media.get(&at)?))) {
-            from_above(&mut html, around, moment, sweep, media, opened)?;
+        match moment.sweep.and_then(|at| Some((at, media.get(&at)?))) {
+            Some((sweep, media)) => from_above(&mut html, around, (moment, sweep), Some(media), opened)?,
+            // Objects in space have their places without a sweep, too.
+            None if around.in_space => from_above(&mut html, around, (moment, moment.lead), None, opened)?,
+            None => {}
         }
         html.push_str("</section>\n");
     }
@@ -149,7 +155,13 @@ fn facts(around: &Around) -> Vec<(&'static str, String)> {
 }
 
 /// A camera's picture with its boxes.
-fn picture(html: &mut String, around: &Around, at: usize, media: Option<&Media>, opened: &mut OpenedEvent) {
+fn picture(
+    html: &mut String,
+    around: &Around,
+    (moment, at): (&Moment, usize),
+    media: Option<&Media>,
+    opened: &mut OpenedEvent,
+) {
     let frame = &around.frames[at];
     let caption = match seconds(around, frame.timestamp_ns) {
         Some(time) => format!("{} {time:+.2} s", around.sensor_name(frame)),
@@ -180,6 +192,11 @@ fn picture(html: &mut String, around: &Around, at: usize, media: Option<&Media>,
     );
     // Lines and letters keep their size on the screen, whatever the picture's.
     let unit = width / 900.0;
+    if around.in_space {
+        solids(html, around, (moment, frame), unit);
+        put!(html, "</svg><figcaption>{}</figcaption></figure>\n", escape(&caption));
+        return;
+    }
     let mut draw = |corners: [f64; 4], colour: &str, thick: f64, text: &str| {
         let [x_min, y_min, x_max, y_max] = corners;
         put!(
@@ -232,28 +249,55 @@ fn picture(html: &mut String, around: &Around, at: usize, media: Option<&Media>,
     put!(html, "</svg><figcaption>{}</figcaption></figure>\n", escape(&caption));
 }
 
-/// A sweep from above: x of the ego is up, y is left.
-fn from_above(
-    html: &mut String,
-    around: &Around,
-    moment: &Moment,
-    at: usize,
-    media: &Media,
-    opened: &mut OpenedEvent,
-) -> Result<(), Error> {
-    let frame = &around.frames[at];
+/// Objects in space as a camera sees them.
+fn solids(html: &mut String, around: &Around, (moment, frame): (&Moment, &FrameRow), unit: f64) {
+    let lead = &around.frames[moment.lead];
+    let Some(view) = around.view(frame, lead) else {
+        return;
+    };
+    for solid in around.solids(lead) {
+        // What the camera does not see has edges elsewhere.
+        let Some(bounds) = view.bounds(&solid.cuboid) else {
+            continue;
+        };
+        for line in view.edges(&solid.cuboid) {
+            let points: Vec<String> = line.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
+            put!(
+                html,
+                "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.1}\"/>",
+                points.join(" "),
+                solid.colour(),
+                solid.thick * unit
+            );
+        }
+        // Names of all that is far away would hide it.
+        let is_tall = bounds.y_max - bounds.y_min >= NAMED_PX * unit;
+        if !solid.text.is_empty() && (solid.is_wrong || is_tall) {
+            put!(
+                html,
+                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\" font-size=\"{:.1}\" font-family=\"sans-serif\">{}</text>",
+                bounds.x_min,
+                (bounds.y_min - 3.0 * unit).max(11.0 * unit),
+                solid.colour(),
+                12.0 * unit,
+                escape(&solid.text)
+            );
+        }
+    }
+}
+
+/// The points of a sweep as a picture from above, PNG.
+fn sweep_picture(around: &Around, frame: &FrameRow, media: &Media) -> Result<Option<Vec<u8>>, Error> {
     let unreadable = |err: &dyn std::fmt::Display| Error::corrupt(format!("the sweep {}", frame.name), err);
     let Some(points) = media.points().map_err(|err| unreadable(&err))? else {
-        return Ok(());
+        return Ok(None);
     };
     let ego_from_sensor = around.placement.ego_from_sensor(&frame.sensor_id);
-    let scale = f64::from(ABOVE_PX) / (2.0 * ABOVE_M);
-    let pixel = |point: DVec3| [(ABOVE_M - point.y) * scale, (ABOVE_M - point.x) * scale];
     let mut above = RgbImage::new(ABOVE_PX, ABOVE_PX);
     for [x, y, z] in points {
         let point = DVec3::new(x.into(), y.into(), z.into());
         let point = ego_from_sensor.map_or(point, |pose| pose.transform_point(point));
-        let [column, row] = pixel(point);
+        let [column, row] = pixel_above(point);
         if column >= 0.0 && row >= 0.0 && column < f64::from(ABOVE_PX) && row < f64::from(ABOVE_PX) {
             // from blue on the ground to yellow above the cars
             let high = ((point.z + 0.5) / 3.0).clamp(0.0, 1.0);
@@ -269,12 +313,40 @@ fn from_above(
     above
         .write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
         .map_err(|err| unreadable(&err))?;
-    opened.sweeps += 1;
-    put!(
-        html,
-        "<figure><svg viewBox=\"0 0 {ABOVE_PX} {ABOVE_PX}\"><image width=\"{ABOVE_PX}\" height=\"{ABOVE_PX}\" href=\"data:image/png;base64,{}\"/>",
-        STANDARD.encode(&png)
-    );
+    Ok(Some(png))
+}
+
+/// Where a point of the ego frame is in the view from above, px.
+fn pixel_above(point: DVec3) -> [f64; 2] {
+    let scale = f64::from(ABOVE_PX) / (2.0 * ABOVE_M);
+    [(ABOVE_M - point.y) * scale, (ABOVE_M - point.x) * scale]
+}
+
+/// A sweep from above: x of the ego is up, y is left.
+fn from_above(
+    html: &mut String,
+    around: &Around,
+    (moment, at): (&Moment, usize),
+    media: Option<&Media>,
+    opened: &mut OpenedEvent,
+) -> Result<(), Error> {
+    let frame = &around.frames[at];
+    let png = media
+        .map(|media| sweep_picture(around, frame, media))
+        .transpose()?
+        .flatten();
+    if png.is_none() && !around.in_space {
+        return Ok(());
+    }
+    put!(html, "<figure><svg viewBox=\"0 0 {ABOVE_PX} {ABOVE_PX}\">");
+    if let Some(png) = png {
+        opened.sweeps += 1;
+        put!(
+            html,
+            "<image width=\"{ABOVE_PX}\" height=\"{ABOVE_PX}\" href=\"data:image/png;base64,{}\"/>",
+            STANDARD.encode(&png)
+        );
+    }
     let middle = f64::from(ABOVE_PX) / 2.0;
     // The ego, nose up.
     put!(
@@ -282,38 +354,28 @@ fn from_above(
         "<path d=\"M{middle} {:.1}l5 12h-10z\" fill=\"#fff\"/>",
         middle - 6.0
     );
-    // What several sensors see is drawn once.
-    let mut drawn: Vec<String> = Vec::new();
-    let wrong_track = around.detail.event.track_id.as_deref();
-    for seen in std::iter::once(frame).chain(moment.cameras.iter().map(|camera| &around.frames[*camera])) {
-        for label in around.labels.get(&seen.frame_id).into_iter().flatten() {
-            let Some(cuboid) = around.cuboid_in_ego(label, seen) else {
-                continue;
-            };
-            let key = label.track_id.clone().unwrap_or_else(|| label.label_id.clone());
-            if drawn.contains(&key) {
-                continue;
-            }
-            drawn.push(key);
-            let is_wrong = label
-                .track_id
-                .as_deref()
-                .is_some_and(|track| Some(track) == wrong_track)
-                || around
-                    .wrong(seen)
-                    .any(|row| row.label_id.as_deref() == Some(label.label_id.as_str()));
-            let corners: Vec<String> = cuboid
-                .bev()
-                .corners()
-                .iter()
-                .map(|[x, y]| pixel(DVec3::new(*x, *y, 0.0)))
-                .map(|[x, y]| format!("{x:.1},{y:.1}"))
-                .collect();
-            let (colour, thick) = if is_wrong { ("#ff4d4d", 2.5) } else { ("#3ddc84", 1.0) };
+    for solid in around.solids_above(moment, frame) {
+        let bev = solid.cuboid.bev();
+        let shown = |[x, y]: [f64; 2]| {
+            let [column, row] = pixel_above(DVec3::new(x, y, 0.0));
+            format!("{column:.1},{row:.1}")
+        };
+        put!(
+            html,
+            "<polygon points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>",
+            bev.corners().map(shown).join(" "),
+            solid.colour(),
+            solid.thick
+        );
+        if solid.is_wrong && !solid.text.is_empty() {
+            let [column, row] = pixel_above(solid.cuboid.center);
             put!(
                 html,
-                "<polygon points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{thick}\"/>",
-                corners.join(" ")
+                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\" font-size=\"11\" font-family=\"sans-serif\">{}</text>",
+                column + 8.0,
+                row - 8.0,
+                solid.colour(),
+                escape(&solid.text)
             );
         }
     }

@@ -5,12 +5,14 @@
 //! | [`objects`] | labels and detections in the image and in space, taken to the frames that rules want |
 //! | [`kitti`] | the KITTI object benchmark, in the frames of cameras |
 //! | [`space`] | what nuScenes and Argoverse 2 have in common: which objects in the ego frame count |
+//! | [`asked`] | of which frames events are asked in space, and the objects in them |
 //! | [`nuscenes`], [`av2`] | these two |
 //! | [`table`] | the numbers as tables for people |
 //! | [`drawn`] | intervals of the numbers, single and paired |
 //!
 //! Tracks are compared elsewhere, in `tracking`, since they have to be made first. A rule set more is a variant of [`MetricSet`], an arm where they are computed, and a function that makes an [`Outcome`].
 
+mod asked;
 mod av2;
 mod drawn;
 mod kitti;
@@ -39,6 +41,7 @@ use super::RESAMPLES;
 use crate::error::{Error, ErrorKind};
 use crate::workspace::{Workspace, quote};
 
+pub(super) use self::asked::{Asked, InSpace};
 pub use self::table::{RuleRow, RuleTable};
 
 /// The rules of a benchmark.
@@ -197,12 +200,12 @@ impl Tally {
         *self.0.entry((code, message)).or_default() += 1;
     }
 
-    fn send(&self, set: MetricSet, reporter: &dyn Reporter) {
+    fn send(&self, location: &str, reporter: &dyn Reporter) {
         for ((code, message), count) in &self.0 {
             reporter.warn(Warning {
                 code: (*code).to_owned(),
                 message: (*message).to_owned(),
-                location: format!("metrics of {}", set.name()),
+                location: location.to_owned(),
                 count: *count,
             });
         }
@@ -355,7 +358,7 @@ impl Workspace {
             let Some(mut computed) = set.compute(&objects, given, &mut tally)? else {
                 continue;
             };
-            tally.send(set, reporter);
+            tally.send(&format!("metrics of {}", set.name()), reporter);
             computed.notes.extend(tally.notes());
             let ends = computed.intervals(groups, &bootstrap)?;
             let rows = computed.values.into_iter().zip(ends);

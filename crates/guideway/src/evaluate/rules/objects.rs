@@ -79,6 +79,7 @@ pub(super) struct LabelObject {
 
 /// A detection.
 pub(super) struct Found {
+    pub(super) prediction_id: String,
     pub(super) frame: u32,
     pub(super) class: u32,
     pub(super) score: f64,
@@ -180,20 +181,17 @@ impl Objects {
         for row in boxes {
             if let Some((frame, class)) = known(&row.frame_id, &row.class) {
                 let bbox = BBox::new(row.x_min, row.y_min, row.x_max, row.y_max);
-                found.insert(
-                    row.prediction_id,
-                    Found {
-                        bbox: Some(bbox),
-                        ..Found::new(frame, class, row.score)
-                    },
-                );
+                let object = Found {
+                    bbox: Some(bbox),
+                    ..Found::new(&row.prediction_id, (frame, class), row.score)
+                };
+                found.insert(row.prediction_id, object);
             }
         }
         for row in cuboids {
             if let Some((frame, class)) = known(&row.frame_id, &row.class) {
-                let object = found
-                    .entry(row.prediction_id)
-                    .or_insert_with(|| Found::new(frame, class, row.score));
+                let new = Found::new(&row.prediction_id, (frame, class), row.score);
+                let object = found.entry(row.prediction_id).or_insert(new);
                 object.given = Some(Given {
                     frame: row.cuboid_frame,
                     numbers: row.cuboid,
@@ -279,8 +277,9 @@ impl<'a> From<&'a FrameAt> for Moment<'a> {
 }
 
 impl Found {
-    fn new(frame: u32, class: u32, score: f64) -> Self {
+    fn new(prediction_id: &str, (frame, class): (u32, u32), score: f64) -> Self {
         Self {
+            prediction_id: prediction_id.to_owned(),
             frame,
             class,
             score,

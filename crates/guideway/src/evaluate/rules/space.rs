@@ -16,7 +16,11 @@ use crate::error::Error;
 pub(super) struct Placed<'a> {
     pub(super) frames: usize,
     pub(super) labels: Vec<(&'a LabelObject, Cuboid)>,
+    /// Labels to be ignored and crowds, which no rule set asks for.
+    pub(super) ignored: Vec<(&'a LabelObject, Cuboid)>,
     pub(super) found: Vec<(&'a Found, Cuboid)>,
+    /// Does the frame count?
+    pub(super) counts: Vec<bool>,
 }
 
 /// What is known of a frame.
@@ -68,12 +72,12 @@ impl<'a> Placed<'a> {
                 "frames whose labels have boxes and no cuboids do not count",
             );
         }
-        let labels = objects
+        let (ignored, labels) = objects
             .labels
             .iter()
-            .filter(|label| !label.is_ignored && is_whole(label.frame))
+            .filter(|label| is_whole(label.frame))
             .filter_map(|label| Some((label, in_ego(label.solid?.in_ego)?)))
-            .collect();
+            .partition(|(label, _)| label.is_ignored);
         let mut found = Vec::new();
         for detection in objects.found.iter().filter(|found| is_whole(found.frame)) {
             let Some(solid) = detection.solid else { continue };
@@ -88,7 +92,9 @@ impl<'a> Placed<'a> {
         Self {
             frames: objects.frames.len(),
             labels,
+            ignored,
             found,
+            counts: (0..objects.frames.len() as u32).map(is_whole).collect(),
         }
     }
 

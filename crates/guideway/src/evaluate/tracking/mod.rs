@@ -17,8 +17,8 @@ use guideway_store::{Dataset, ModelRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::case::Case;
-use super::rules::{PlacedLabel, class_ranges};
+use super::case::{Case, Wrong};
+use super::rules::{Asked, PlacedLabel, class_ranges};
 use super::{EvalOptions, EvalReport, MetricSet, RuleSetReport, class_name, slice};
 use crate::error::Error;
 use crate::predict::Predicted;
@@ -56,7 +56,7 @@ pub struct TrackingReport {
 pub(super) struct Tracking {
     pub(super) report: TrackingReport,
     /// Identity switches.
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<Wrong>,
     pub(super) metrics: Vec<MetricRow>,
     /// Those of the tracker that were given.
     pub(super) params: Value,
@@ -133,6 +133,8 @@ pub(super) struct Labelled {
     image: u32,
     /// Its row in the case, where it has a box.
     row: Option<u32>,
+    /// Its row among the case's labels in space, where its frame is asked about these.
+    solid: Option<u32>,
     class: u32,
     identity: Option<String>,
     /// Does it count? Where others are, nothing is held against a track.
@@ -257,6 +259,12 @@ impl Workspace {
                 with_box.insert((*image, track), row);
             }
         }
+        let mut in_space: BTreeMap<(u32, &str), u32> = BTreeMap::new();
+        for (row, frame) in (0..).zip(&case.space.truth.frame) {
+            if let Some(track) = &case.space.labels[row as usize].track_id {
+                in_space.insert((*frame, track), row);
+            }
+        }
         let mut ways: BTreeMap<&str, EgoPath> = BTreeMap::new();
         let mut poses: Vec<Option<Se3>> = Vec::with_capacity(case.truth.frames.len());
         for frame in &case.truth.frames {
@@ -291,13 +299,12 @@ impl Workspace {
             else {
                 continue;
             };
-            let row = label
-                .track
-                .as_deref()
-                .and_then(|track| with_box.get(&(label.frame, track)).copied());
+            let key = label.track.as_deref().map(|track| (label.frame, track));
+            let row = key.and_then(|key| with_box.get(&key).copied());
             labelled.push(Labelled {
                 image: label.frame,
                 row,
+                solid: key.and_then(|key| in_space.get(&key).copied()),
                 class: label.class,
                 counts: !label.is_ignored,
                 bbox: row.map_or([0.0; 4], |row| case.truth.arrays.boxes[row as usize]),
@@ -317,6 +324,7 @@ impl Case {
             .map(|row| Labelled {
                 image: arrays.image[row],
                 row: Some(row as u32),
+                solid: None,
                 class: arrays.class[row],
                 identity: self.truth.labels[row].track_id.clone(),
                 counts: !arrays.crowd[row] && !arrays.ignore[row],
@@ -400,47 +408,58 @@ impl Case {
     }
 
     /// Every identity switch, with the label and the detection where it shows.
-    fn switches(&self, compared: &Compared, (rows, labelled): (&[TrackRow], &[Labelled])) -> Vec<Event> {
-        let detection_of: BTreeMap<&str, u32> = self
-            .rows
-            .iter()
-            .map(|row| row.prediction_id.as_str())
-            .zip(0..)
-            .collect();
-        let mut events = Vec::new();
+    fn switches(&self, compared: &Compared, (rows, labelled): (&[TrackRow], &[Labelled])) -> Vec<Wrong> {
+        let boxes = self.rows.iter().map(|row| row.prediction_id.as_str());
+        let boxes: BTreeMap<&str, u32> = boxes.zip(0..).collect();
+        let solids = self.space.rows.iter().map(|row| row.prediction_id.as_str());
+        let solids: BTreeMap<&str, u32> = solids.zip(0..).collect();
+        let mut events: Vec<Wrong> = Vec::new();
         for (class, followed) in &compared.of_class {
             for (sequence, followed) in compared.sequences.iter().zip(followed) {
                 for switch in &followed.switches {
                     let Some((label, track)) = sequence.switched(switch, *class) else {
                         continue;
                     };
-                    // Events are about boxes; an object that has none is counted alone.
-                    let Some(label) = labelled[label as usize].row else {
+                    let image = sequence.images[switch.frame as usize];
+                    let in_space = self.space.asked(image) == Asked::Space;
+                    let label = &labelled[label as usize];
+                    // An object that has no row where its frame is asked is counted alone.
+                    let Some(label) = (if in_space { label.solid } else { label.row }) else {
                         continue;
                     };
                     let prediction = rows[track as usize].prediction_id.as_deref();
-                    let detection = prediction.and_then(|id| detection_of.get(id)).copied();
-                    let score = detection.map(|row| self.detections.score[row as usize]);
+                    let known = if in_space { &solids } else { &boxes };
+                    let detection = prediction.and_then(|id| known.get(id)).copied();
+                    let (score, detection_class) = if in_space {
+                        let found = &self.space.detections;
+                        let of = detection.map(|row| (found.score[row as usize], found.class[row as usize]));
+                        of.unzip()
+                    } else {
+                        let found = &self.detections;
+                        let of = detection.map(|row| (found.score[row as usize], found.class[row as usize]));
+                        of.unzip()
+                    };
                     let corners = |[x, y, w, h]: [f64; 4]| BBox::from_xywh(x, y, w, h);
-                    events.push(Event {
+                    let event = Event {
                         kind: EventKind::IdentitySwitch,
-                        image: sequence.images[switch.frame as usize],
+                        image,
                         label: Some(label),
                         label_class: Some(*class),
                         detection,
-                        detection_class: detection.map(|row| self.detections.class[row as usize]),
-                        iou: detection.map(|row| {
+                        detection_class,
+                        iou: detection.filter(|_| !in_space).map(|row| {
                             corners(self.detections.boxes[row as usize])
                                 .iou(corners(self.truth.arrays.boxes[label as usize]))
                         }),
                         score,
                         severity: score.unwrap_or(1.0).clamp(0.0, 1.0),
                         causes: vec![Cause::Tracker],
-                    });
+                    };
+                    events.push(Wrong { event, in_space });
                 }
             }
         }
-        events.sort_by_key(|event| (event.image, event.label));
+        events.sort_by_key(|wrong| (wrong.event.image, wrong.event.label));
         events
     }
 
@@ -448,7 +467,7 @@ impl Case {
         &self,
         mut report: TrackingReport,
         (compared, swept): (&Compared, Option<&SweepReport>),
-        events: Vec<Event>,
+        events: Vec<Wrong>,
         run_id: &str,
     ) -> Result<Tracking, Error> {
         let groups = compared.groups();
