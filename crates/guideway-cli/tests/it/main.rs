@@ -15,6 +15,7 @@ mod label;
 mod mine;
 mod refusals;
 mod rounds;
+mod solids;
 mod support;
 mod tour;
 mod track;
