@@ -149,14 +149,19 @@ impl Checker {
                 }
                 None
             };
-            let Stream { tracks, recent, .. } = stream;
+            let Stream {
+                tracks,
+                recent,
+                returns,
+                ..
+            } = stream;
             let Some(track) = tracks.get_mut(&one.key) else {
                 continue;
             };
             if let Some(birth) = birth {
                 track.birth = birth;
             }
-            desk.one(one, track);
+            desk.one(one, track, returns);
             desk.over_time(one, track, recent);
             if track.birth == Birth::Suspicious {
                 desk.appeared(one, track);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::object::Feature;
 use crate::report::{Desk, Measured};
+use crate::returns::{Returns, density};
 use crate::rule::Rule;
 use crate::seen::Seen;
 use crate::stream::Track;
@@ -21,13 +22,13 @@ pub(crate) fn settled(seen: &Seen, track: &Track) -> bool {
 
 impl Desk<'_> {
     /// All rules about one observation alone.
-    pub(crate) fn one(&mut self, seen: &Seen, track: &mut Track) {
+    pub(crate) fn one(&mut self, seen: &Seen, track: &mut Track, returns: &mut Returns) {
         track.tally.see(self.frame.stamp_ns, &seen.sight.kind.name);
         self.size(seen, track);
         self.aspect(seen, track);
         self.ground(seen, track);
         self.solid(seen, track);
-        self.lidar(seen, track);
+        self.lidar(seen, track, returns);
     }
 
     fn size(&mut self, seen: &Seen, track: &mut Track) {
@@ -164,7 +165,14 @@ impl Desk<'_> {
             return;
         }
         match seen.in_solid {
-            None => self.outcome.skip(Rule::Solid, "no map of solid things"),
+            None => {
+                let reason = match seen.cuboid {
+                    None => "no cuboid",
+                    Some(_) if !seen.sight.over_ground => "no pose of the vehicle",
+                    Some(_) => "no map of solid things",
+                };
+                self.outcome.skip(Rule::Solid, reason);
+            }
             Some(inside) => {
                 self.outcome.check(Rule::Solid);
                 if inside {
@@ -176,7 +184,7 @@ impl Desk<'_> {
         }
     }
 
-    fn lidar(&mut self, seen: &Seen, track: &mut Track) {
+    fn lidar(&mut self, seen: &Seen, track: &mut Track, returns: &mut Returns) {
         let p = &self.set.lidar;
         let (points, range, size) = match (seen.points, seen.sight.place.range, seen.sight.size) {
             (Some(points), Some(range), Some(size)) if !seen.sight.cut && range > LIDAR_BLIND_M => {
@@ -196,10 +204,14 @@ impl Desk<'_> {
             }
         };
         // Far away one point more or less is all the difference.
+        let one_point = density(1, range, size);
         if range <= p.within_m {
-            let area = size[2] * size[0].max(size[1]);
-            let density = f64::from(points) * range * range / area.max(1e-3);
+            let density = density(points, range, size);
             track.tally.sample(Feature::Points, density);
+            if points > p.max_points {
+                let nth = track.tally.sampled(Feature::Points);
+                returns.learn(&seen.sight.kind.group, (&seen.key, nth), density);
+            }
         }
         if !self.enabled(Rule::Lidar) {
             return;
@@ -212,10 +224,21 @@ impl Desk<'_> {
             self.outcome.skip(Rule::Lidar, "too far away");
             return;
         }
+        let Some(usual) = returns.usual(&seen.sight.kind.group, &seen.key) else {
+            self.outcome
+                .skip(Rule::Lidar, "not known yet how many points others have");
+            return;
+        };
+        let expected = usual / one_point;
+        if expected < p.min_expected {
+            self.outcome
+                .skip(Rule::Lidar, "too small there for the lidar's rows and columns");
+            return;
+        }
         self.outcome.check(Rule::Lidar);
         if points <= p.max_points {
             let message = format!(
-                "{}: {points} lidar points at {range:.1} m, in plain view",
+                "{}: {points} lidar points at {range:.1} m, in plain view, where {expected:.0} or more are usual",
                 seen.sight.kind.name
             );
             let measured = Measured::yes_or_no(f64::from(points), f64::from(p.max_points + 1));

@@ -30,7 +30,7 @@
 //! | `heading` | cuboid and pose | drives sideways or turns on the spot |
 //! | `ground` | cuboid, height of the ground | in the ground, or above it |
 //! | `solid` | a map's answer | inside a wall |
-//! | `lidar` | cuboid, lidar points | close, in plain view, and nothing was hit |
+//! | `lidar` | cuboid, lidar points | close, in plain view, and nothing was hit where others would have several points |
 //! | `duplicate` | box or cuboid | two objects at one place, whatever their classes |
 //! | `appearance` | as `flicker` | begins large and near, away from the borders and with nothing to come from behind of |
 //! | `prior` | learned priors | size, shape, speed, acceleration or rate of turn unlike the class |
@@ -135,6 +135,7 @@ mod place;
 pub mod priors;
 pub mod rank;
 mod report;
+mod returns;
 pub mod rule;
 pub mod rules;
 mod seen;

@@ -174,6 +174,11 @@ impl Tally {
         self.samples.entry(feature).or_default().add(value);
     }
 
+    /// How many of a measurement there were.
+    pub(crate) fn sampled(&self, feature: Feature) -> u64 {
+        self.samples.get(&feature).map_or(0, |thin| thin.seen)
+    }
+
     /// A measurement whose largest value counts.
     pub(crate) fn worst(&mut self, feature: Feature, value: f64) {
         let worst = self.worst.entry(feature).or_insert(value);

@@ -246,6 +246,9 @@ rule_params! {
         within_m: f64,
         /// So many points are as good as none.
         max_points: u32,
+        /// Only where so many points would be expected, by what the lidar gets from others in the same recording, of its class where enough are known: between the rows of a coarse one
+        /// there is room for a person.
+        min_expected: f64,
     }
     /// Two observations of one object.
     Duplicate DuplicateRule in duplicate {

@@ -330,6 +330,7 @@ fn check_set(prefix: &str, set: &RuleSet) -> Result<(), AssertError> {
         ("ground.above_m", set.ground.above_m),
         ("ground.per_range", set.ground.per_range),
         ("lidar.within_m", set.lidar.within_m),
+        ("lidar.min_expected", set.lidar.min_expected),
         ("appearance.min_px", set.appearance.min_px),
         ("appearance.within_m", set.appearance.within_m),
         ("appearance.after_s", set.appearance.after_s),

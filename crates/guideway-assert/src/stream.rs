@@ -10,6 +10,7 @@ use crate::object::Tally;
 use crate::outcome::Outcome;
 use crate::params::RuleSet;
 use crate::place::Place;
+use crate::returns::Returns;
 use crate::rule::Rule;
 use crate::seen::{Seen, place_of};
 use crate::violation::Violation;
@@ -92,6 +93,7 @@ pub(crate) struct Recent {
 pub(crate) struct Stream {
     pub(crate) tracks: BTreeMap<String, Track>,
     pub(crate) recent: VecDeque<Recent>,
+    pub(crate) returns: Returns,
     pub(crate) frames: u64,
     pub(crate) first_ns: i64,
     pub(crate) last_ns: i64,

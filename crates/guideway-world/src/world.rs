@@ -45,18 +45,8 @@ impl World {
     /// # Errors
     /// An OpenDRIVE file that cannot be used, or parameters that leave no lane to drive on.
     pub fn new(params: SceneParams, folder: &Path, seed: Seed) -> Result<Self, WorldError> {
-        let roads = seed.child("road");
-        let network = match &params.road.opendrive {
-            Some(file) => RoadNetwork::from_opendrive(&folder.join(file), &params.road, &params.surroundings, roads)?.0,
-            None => RoadNetwork::generate(&params.road, &params.surroundings, roads)?,
-        };
-        let terrain = Arc::new(Terrain::new(&network, &params.road, seed.child("terrain")));
-        let road = surface(&network, &terrain, &params.road, seed.child("surface"));
-        let ground = {
-            let terrain = Arc::clone(&terrain);
-            Arc::new(move |at: Vec2| terrain.height(at))
-        };
-        let environment = Environment::generate(&network, ground.as_ref(), road, &params, seed.child("environment"));
+        let (network, terrain, environment) = standing(&params, folder, seed)?;
+        let ground = Arc::new(move |at: Vec2| terrain.height(at));
         let renderer = CpuRenderer::new(&environment);
         let mut traffic = Traffic::new(&network, ground, &params, seed.child("traffic"))?;
         traffic.warm_up(WARM_UP_S);
@@ -69,6 +59,14 @@ impl World {
             renderer,
             traffic,
         })
+    }
+
+    /// Where the walls of buildings stand in the world that [`World::new`] builds of the same, without the rest of it: [`Environment::walled`].
+    ///
+    /// # Errors
+    /// As [`World::new`].
+    pub fn walled(params: &SceneParams, folder: &Path, seed: Seed) -> Result<Vec<[[f64; 2]; 4]>, WorldError> {
+        Ok(standing(params, folder, seed)?.2.walled)
     }
 
     /// Its parameters.
@@ -122,4 +120,22 @@ impl World {
             seed: self.seed,
         }
     }
+}
+
+/// All that stands still in a world.
+fn standing(
+    params: &SceneParams,
+    folder: &Path,
+    seed: Seed,
+) -> Result<(RoadNetwork, Arc<Terrain>, Environment), WorldError> {
+    let roads = seed.child("road");
+    let network = match &params.road.opendrive {
+        Some(file) => RoadNetwork::from_opendrive(&folder.join(file), &params.road, &params.surroundings, roads)?.0,
+        None => RoadNetwork::generate(&params.road, &params.surroundings, roads)?,
+    };
+    let terrain = Arc::new(Terrain::new(&network, &params.road, seed.child("terrain")));
+    let road = surface(&network, &terrain, &params.road, seed.child("surface"));
+    let ground = |at: Vec2| terrain.height(at);
+    let environment = Environment::generate(&network, &ground, road, params, seed.child("environment"));
+    Ok((network, terrain, environment))
 }

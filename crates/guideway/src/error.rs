@@ -177,6 +177,16 @@ pub enum ErrorKind {
         /// What is wrong with it.
         source: AssertError,
     },
+    /// A file of walls is wrong.
+    #[error("{message}\n  in {}", path.display())]
+    SolidsFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and at which feature.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// A gate's file is wrong.
     #[error("{message}\n  in {}", path.display())]
     GateFile {
@@ -385,6 +395,7 @@ impl Error {
             | ErrorKind::Store(StoreError::BadName { .. })
             | ErrorKind::Mine(MineError::Parameter { .. })
             | ErrorKind::GateFile { .. }
+            | ErrorKind::SolidsFile { .. }
             | ErrorKind::RulesFile { .. }
             | ErrorKind::LoopFile { .. }
             | ErrorKind::RuleParamsFile { .. }
@@ -411,6 +422,7 @@ impl Hint for Error {
             | ErrorKind::NotFound { hint, .. }
             | ErrorKind::Failed { hint, .. }
             | ErrorKind::GateFile { hint, .. }
+            | ErrorKind::SolidsFile { hint, .. }
             | ErrorKind::ResultsFile { hint, .. }
             | ErrorKind::Interrupted { hint, .. } => Some(hint.clone()),
             ErrorKind::Straddle { .. } => {

@@ -4,6 +4,34 @@ use guideway_assert::{Axes, BBox, Checker, Cuboid, DVec3, Frame, Observation, Ru
 use guideway_core::DQuat;
 use proptest::prelude::*;
 
+/// What a map is asked needs a place in the world, and says which part of it is missing.
+#[test]
+fn a_map_without_an_answer_says_why() {
+    let cuboid = Cuboid::new(Se3::from_yaw(0.0, DVec3::new(9.0, 2.0, 0.8)).unwrap(), [4.0, 1.8, 1.5]).unwrap();
+    let reason = |world_from_ego: Option<Se3>, cuboid: Option<Cuboid>| {
+        let mut checker = Checker::new(Rules::shipped().unwrap(), Subject::Labels);
+        let frame = Frame {
+            recording: "drive",
+            sensor: "/lidar",
+            world_from_ego,
+            ..Frame::default()
+        };
+        let car = Observation {
+            class: "car",
+            bbox: Some(BBox::new(0.0, 0.0, 9.0, 9.0)),
+            cuboid,
+            ..Observation::default()
+        };
+        checker.frame(&frame, &[car]);
+        let not = &checker.outcome().not_checked[&Rule::Solid];
+        assert_eq!((not.count, not.reasons.len()), (1, 1));
+        not.reasons.keys().next().copied().unwrap()
+    };
+    assert_eq!(reason(None, None), "no cuboid");
+    assert_eq!(reason(None, Some(cuboid)), "no pose of the vehicle");
+    assert_eq!(reason(Some(Se3::IDENTITY), Some(cuboid)), "no map of solid things");
+}
+
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         6 => -50.0..150.0_f64,

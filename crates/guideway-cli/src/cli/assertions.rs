@@ -40,6 +40,12 @@ pub(crate) struct AssertRunArgs {
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) rules: Option<PathBuf>,
 
+    /// Walls that nothing can be inside of: GeoJSON polygons in metres, in the world frame of the recordings' poses
+    ///
+    /// A FeatureCollection of Polygons or MultiPolygons; what is in a hole is outside. A feature with the property `recording` counts in the recording of this name or id alone. A cuboid is inside when its centre is, and three of four corners of its footprint shrunk to half: what touches a facade is not. `guideway world record` writes such a file, solids.geojson.
+    #[arg(long, value_name = "FILE.geojson")]
+    pub(crate) solids: Option<PathBuf>,
+
     /// List so many labels that are most likely wrong
     #[arg(long, default_value_t = 20, value_name = "N", conflicts_with = "model")]
     pub(crate) suspects: usize,

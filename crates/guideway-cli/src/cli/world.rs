@@ -23,6 +23,8 @@ pub(crate) enum WorldCommand {
     /// Draw a contact sheet: pictures, labels, depth, objects, lidar from above
     Preview(PreviewArgs),
     /// Send a fleet out and bring its logs back, as MCAP with Foxglove's schemas
+    ///
+    /// Beside the logs it writes solids.geojson: where the buildings of their worlds stand, for `guideway assert run --solids`.
     Record(RecordArgs),
     /// Make independent frames of many scenes, straight into a dataset
     Frames(FramesArgs),

@@ -27,6 +27,7 @@ fn run(context: &Context, args: &AssertRunArgs) -> Result<Outcome, Error> {
         tracks: args.tracks.clone(),
         priors: args.priors.clone(),
         rules: args.rules.clone(),
+        solids: args.solids.clone(),
         suspects: args.suspects,
         device: args.device.clone(),
     };

@@ -80,9 +80,10 @@ fn record(context: &Context, args: &RecordArgs) -> Result<Outcome, Error> {
         ]);
     }
     context.print(&Report::new(&done).grid(grid.clone()).rows(grid).text(format!(
-        "{} in {}; read them with: guideway ingest {}",
+        "{} in {}, where their buildings stand in {}; read them with: guideway ingest {}",
         plural(done.logs.len() as u64, "log"),
         args.out.display(),
+        done.solids.file_name().unwrap_or_default().to_string_lossy(),
         args.out.display()
     )))?;
     Ok(context.outcome())

@@ -15,6 +15,7 @@ mod label;
 mod mine;
 mod refusals;
 mod rounds;
+mod solids;
 mod space;
 mod support;
 mod tour;

@@ -198,6 +198,18 @@ impl<'a> Site<'a> {
             position: world.transform_point3(lamp.position),
             ..*lamp
         }));
+        self.out.walled.extend(built.walled.iter().map(|[from, to]| {
+            let place = |x: f32, y: f32| {
+                let at = world.transform_point3(Vec3::new(x, y, 0.0));
+                [f64::from(at.x), f64::from(at.y)]
+            };
+            [
+                place(from.x, from.y),
+                place(to.x, from.y),
+                place(to.x, to.y),
+                place(from.x, to.y),
+            ]
+        }));
         self.put(Arc::new(built.mesh), world);
         true
     }

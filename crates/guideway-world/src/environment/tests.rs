@@ -111,6 +111,21 @@ fn lanes_are_clear_in_every_kind_of_place() {
         for seed in 0..3 {
             let made = made(&scene(kind), seed);
             nothing_on_lanes(&made).unwrap_or_else(|e| panic!("{kind:?} {seed}: {e}"));
+            let lanes = lane_points(&made.network);
+            for corners in &made.environment.walled {
+                let walls = corners.map(|[x, y]| Vec2::new(x as f32, y as f32));
+                assert!(
+                    lanes.iter().all(|p| !super::place::contains(&walls, p.truncate())),
+                    "{kind:?} {seed}"
+                );
+                let around = corners.iter().zip(corners.iter().cycle().skip(1));
+                let area: f64 = around.map(|(a, b)| 0.5 * (a[0] * b[1] - a[1] * b[0])).sum();
+                assert!(area > 1.0, "not counter-clockwise: {corners:?}");
+            }
+            assert!(
+                kind == RoadKind::Highway || made.environment.walled.len() > 10,
+                "{kind:?} {seed}"
+            );
         }
     }
 }

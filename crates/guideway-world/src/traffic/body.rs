@@ -103,6 +103,13 @@ impl Body {
         (self.axis * out.x + self.axis.perp() * out.y, distance)
     }
 
+    /// How far the ellipse in it reaches along `direction`, a unit vector, m.
+    pub(super) fn reach(&self, direction: DVec2) -> f64 {
+        let (x, y) = (direction.dot(self.axis), direction.dot(self.axis.perp()));
+        let half = self.half.max(DVec2::splat(1e-3));
+        (DVec2::new(x, y) / half).length().max(1e-6).recip()
+    }
+
     /// Do two overlap? By the separating axis theorem.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         let between = other.center - self.center;

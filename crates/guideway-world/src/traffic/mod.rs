@@ -10,7 +10,7 @@
 //! | `track`, `ways`, `pavement` | the network, prepared for driving and walking on |
 //! | `idm`, `lane_change`, `pass`, `junction`, `signals`, `outlook` | what drivers see and decide |
 //! | `mover`, `walkers`, `body` | how everyone moves, and which ground they cover |
-//! | `spawn`, `fleet`, `rare` | who comes and goes, and the rare things |
+//! | `spawn`, `people`, `fleet`, `rare` | who comes and goes, and the rare things |
 
 mod body;
 mod decide;
@@ -22,6 +22,7 @@ mod mover;
 mod outlook;
 mod pass;
 mod pavement;
+mod people;
 mod rare;
 mod signals;
 mod spawn;

@@ -110,6 +110,11 @@ pub(super) struct Around<'a> {
 
 const RELAX_S: f64 = 0.5;
 const REACH: f64 = 1.4;
+/// People see so far ahead whom they would run into, s.
+const AHEAD_S: f64 = 0.25;
+/// Room that people leave to those who come or overtake, and to those who walk with them or stand together, m.
+const ROOM_M: f64 = 0.8;
+const TOGETHER_M: f64 = 0.15;
 
 impl Walker {
     /// Puts one somewhere.
@@ -199,6 +204,7 @@ impl Walker {
         };
         let wanted = self.round(around, wanted);
         let wanted = self.mind_vehicles(around, wanted);
+        self.keep_apart(around);
         self.keep_out(around);
         let mut push = (wanted - self.velocity) / RELAX_S;
         push += self.repulsion(around);
@@ -588,6 +594,23 @@ impl Walker {
         }
     }
 
+    /// Takes back what would lead into somebody: where many want to pass, forces alone do not keep bodies out of each other. Each of two does its part.
+    fn keep_apart(&mut self, around: &Around<'_>) {
+        for index in around.crowd.around(self.position, REACH) {
+            let body = &around.crowd.bodies[index];
+            if !matches!(body.kind, BodyKind::Walker | BodyKind::Animal) || body.id == self.id {
+                continue;
+            }
+            let ahead = self.position - body.center + (self.velocity - body.velocity) * AHEAD_S;
+            let Some(out) = ahead.try_normalize() else { continue };
+            let gap = ahead.length() - self.body().reach(out) - body.reach(out);
+            if gap < 0.0 {
+                // A little more than half of it: the other may have to give way to somebody else as well.
+                self.velocity += out * (-0.6 * gap / AHEAD_S).min(1.5);
+            }
+        }
+    }
+
     fn repulsion(&self, around: &Around<'_>) -> DVec2 {
         let mut force = DVec2::ZERO;
         for index in around.crowd.around(self.position, REACH) {
@@ -596,24 +619,23 @@ impl Walker {
                 continue;
             }
             let away = self.position - body.center;
-            let distance = away.length();
             match body.kind {
                 BodyKind::Walker | BodyKind::Animal => {
-                    let reach = if self.leader.is_some_and(|(id, _)| id == body.id) {
-                        0.6
-                    } else {
-                        REACH
+                    let Some(direction) = away.try_normalize() else {
+                        continue;
                     };
-                    if distance < reach && distance > 1e-6 {
-                        let strength = 1.0 - distance / reach;
+                    let gap = (away.length() - self.body().reach(direction) - body.reach(direction)).max(0.0);
+                    let together = body.velocity.distance(self.velocity) < 0.4;
+                    let reach = if together { TOGETHER_M } else { ROOM_M };
+                    if gap < reach {
+                        let strength = 1.0 - gap / reach;
                         // To the right a little, so that two who meet do not mirror each other.
-                        let direction = away / distance;
                         let aside = if body.velocity.dot(self.velocity) < 0.0 {
                             -self.heading.perp() * 0.6
                         } else {
                             DVec2::ZERO
                         };
-                        force += (direction + aside) * (4.0 * strength * strength);
+                        force += (direction + aside) * (4.0 * strength.powi(3));
                     }
                 }
                 BodyKind::Vehicle | BodyKind::Cyclist | BodyKind::Thing => {

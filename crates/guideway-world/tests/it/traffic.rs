@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use glam::Vec2;
+use guideway_core::{Cuboid, DVec3, Se3};
 use guideway_world::Seed;
+use guideway_world::object::ObjectClass;
 use guideway_world::params::{RoadKind, SceneParams};
 use guideway_world::road::{RoadNetwork, Terrain};
 use guideway_world::traffic::Traffic;
@@ -39,4 +41,59 @@ fn real_shapes_drive_and_walk_on_the_ground() {
             assert!(actor.rotation.is_normalized() && actor.velocity.is_finite());
         }
     }
+}
+
+#[test]
+fn nobody_stands_inside_of_somebody_else() {
+    let (mut people, mut pairs, mut worst) = (0, 0, 0.0_f64);
+    for (seed, groups, per_km) in [(1, 0.4, 60.0), (2, 1.0, 150.0), (3, 0.4, 150.0)] {
+        let mut params = SceneParams::default();
+        params.traffic.groups = groups;
+        params.traffic.pedestrians_per_km = per_km;
+        let seed = Seed::new(seed);
+        let network = RoadNetwork::generate(&params.road, &params.surroundings, seed).unwrap();
+        let terrain = Terrain::new(&network, &params.road, seed);
+        let mut traffic = Traffic::new(&network, Arc::new(move |p| terrain.height(p)), &params, seed).unwrap();
+        traffic.warm_up(4.0);
+        // Twice in a row, a fifth of a second apart, is what a look at labels would notice.
+        let mut before = Vec::new();
+        for _ in 0..75 {
+            for _ in 0..10 {
+                traffic.step();
+            }
+            let standing: Vec<(u32, Cuboid)> = traffic
+                .state()
+                .actors
+                .iter()
+                .filter(|actor| actor.model.class == ObjectClass::Pedestrian)
+                .map(|actor| {
+                    let heading = actor.rotation * glam::Vec3::X;
+                    let at = DVec3::new(f64::from(actor.position.x), f64::from(actor.position.y), 0.0);
+                    let pose = Se3::from_yaw(f64::from(heading.y.atan2(heading.x)), at).unwrap();
+                    (
+                        actor.id,
+                        Cuboid::new(pose, actor.model.size.as_dvec3().to_array()).unwrap(),
+                    )
+                })
+                .collect();
+            people += standing.len();
+            let mut now = Vec::new();
+            for (i, (id, a)) in standing.iter().enumerate() {
+                for (other, b) in &standing[i + 1..] {
+                    if a.center.distance(b.center) < 2.0 {
+                        let iou = a.rotated_iou_bev(b);
+                        worst = worst.max(iou);
+                        if iou >= 0.3 {
+                            now.push((*id, *other));
+                        }
+                    }
+                }
+            }
+            pairs += now.iter().filter(|pair| before.contains(*pair)).count();
+            before = now;
+        }
+    }
+    assert!(people > 10_000, "{people}");
+    println!("{people} people, {pairs} pairs for longer, IoU {worst:.2} at the most");
+    assert_eq!(pairs, 0, "of {people}, IoU {worst:.2} at the most");
 }

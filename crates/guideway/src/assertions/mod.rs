@@ -23,12 +23,14 @@ use crate::workspace::{Workspace, quote};
 mod boxes;
 mod ground;
 mod signals;
+mod solids;
 #[cfg(test)]
 mod tests;
 mod tickets;
 
 use boxes::{Whose, frame_at, observations};
 use ground::Ground;
+use solids::Solids;
 
 pub use guideway_assert::{Rule, Rules, State, Ticket};
 
@@ -50,6 +52,8 @@ pub struct AssertOptions {
     pub priors: Option<String>,
     /// A file over the shipped rules.
     pub rules: Option<PathBuf>,
+    /// GeoJSON polygons that nothing can be inside of, in the world frame of the recordings' poses, m; with the property `recording` only in the one of this name or id.
+    pub solids: Option<PathBuf>,
     /// Labels that are most likely wrong, at most.
     pub suspects: usize,
     /// Where to predict.
@@ -160,6 +164,16 @@ impl Workspace {
         if let Some(tracks) = &tracks {
             id = id.text("tracks").text(tracks);
         }
+        let solids = match &options.solids {
+            None => None,
+            Some(path) => {
+                let solids = Solids::read(path, reporter)?;
+                id = id.text("solids").text(&solids.digest);
+                let file = NodeRef::new(NodeKind::File, guideway_core::uri::from_path(path));
+                inputs.push(file.with_detail(json!({ "digest": solids.digest })));
+                Some(solids)
+            }
+        };
         let checked = self.frame_list(&format!(
             "SELECT f.frame_id, f.recording_id FROM frames f WHERE f.timestamp_ns IS NOT NULL AND f.frame_id IN (SELECT q.frame_id FROM (\n{}\n) q)",
             look.inner
@@ -188,7 +202,7 @@ impl Workspace {
         let mut suspicious = Found::default();
         self.check_frames(
             &look,
-            whose,
+            (whose, solids.as_ref()),
             &mut checker,
             ("Checking", reporter),
             &mut |recording_id, place, mut found| {
@@ -263,7 +277,7 @@ impl Workspace {
                 .collect();
             let params = json!({
                 "source": report.source, "on": options.on, "predict_run_id": predict_run, "tracks_run_id": tracks, "priors": options.priors,
-                "rules": rules_text, "report": &report,
+                "rules": rules_text, "solids": options.solids, "solids_digest": solids.as_ref().map(|solids| &solids.digest), "report": &report,
             });
             let mut runs = vec![(run.id, params)];
             if report.samples > 0 {
@@ -310,7 +324,7 @@ impl Workspace {
     fn check_frames(
         &self,
         look: &Look,
-        whose: Whose<'_>,
+        (whose, solids): (Whose<'_>, Option<&Solids>),
         checker: &mut Checker,
         (doing, reporter): (&'static str, &dyn Reporter),
         take: &mut dyn FnMut(&str, &Placement, Found) -> Result<(), Error>,
@@ -327,6 +341,10 @@ impl Workspace {
             ))?;
             let place = self.placement(recording_id)?;
             let mut ground = Ground::new(&frames, &place.path);
+            let walls = match solids {
+                None => None,
+                Some(solids) => solids.of(recording_id, &self.recording_name(recording_id)?),
+            };
             let mut found = Found::default();
             for part in frames.chunks(BLOCK) {
                 let mut boxes = self.boxes_of(part, whose, &place)?;
@@ -338,6 +356,12 @@ impl Workspace {
                         one.ground_z = one
                             .cuboid
                             .and_then(|cuboid| ground.at(cuboid.center, frame.world_from_ego));
+                        one.in_solid = one
+                            .cuboid
+                            .zip(frame.world_from_ego)
+                            .and_then(|(cuboid, world_from_ego)| {
+                                Some(walls.as_ref()?.hold(&cuboid.transformed(world_from_ego)))
+                            });
                     }
                     found.append(checker.frame(&frame, &observations));
                 }
@@ -349,6 +373,14 @@ impl Workspace {
         Ok(())
     }
 
+    fn recording_name(&self, recording_id: &str) -> Result<String, Error> {
+        let id = quote(recording_id);
+        let named = self.counts(&format!(
+            "SELECT name, count(*) FROM recordings WHERE recording_id = {id} GROUP BY name"
+        ))?;
+        Ok(named.into_iter().next().map(|(name, _)| name).unwrap_or_default())
+    }
+
     /// What is usual for each class, by the labels of some frames.
     fn learn_priors(&self, from: &str, rules: &Rules, reporter: &dyn Reporter) -> Result<Priors, Error> {
         let look = self.asserted(from)?;
@@ -356,7 +388,7 @@ impl Workspace {
         let mut objects: Vec<Object> = Vec::new();
         self.check_frames(
             &look,
-            Whose::Labels,
+            (Whose::Labels, None),
             &mut checker,
             ("Learning", reporter),
             &mut |_, _, found| {

@@ -80,10 +80,16 @@ fn check(workspace: &Workspace, mut checker: Checker, whose: Whose<'_>) -> (Foun
         .unwrap();
     let mut all = Found::default();
     workspace
-        .check_frames(&look, whose, &mut checker, ("Checking", &Silent), &mut |_, _, found| {
-            all.append(found);
-            Ok(())
-        })
+        .check_frames(
+            &look,
+            (whose, None),
+            &mut checker,
+            ("Checking", &Silent),
+            &mut |_, _, found| {
+                all.append(found);
+                Ok(())
+            },
+        )
         .unwrap();
     (all, checker)
 }

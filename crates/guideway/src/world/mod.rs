@@ -3,6 +3,7 @@
 mod frames;
 mod log;
 mod remake;
+mod solids;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use remake::{Remade, world_remake};
 
 pub(crate) use self::frames::occlusion_code;
 use self::log::{DriveFacts, Scribe};
+use self::solids::SolidsFile;
 use crate::atomic::{check_out, write_atomic};
 use crate::error::Error;
 use crate::side_by_side::{cores, side_by_side};
@@ -246,10 +248,12 @@ pub struct RecordedLog {
 pub struct RecordReport {
     /// The logs, by drive.
     pub logs: Vec<RecordedLog>,
+    /// Where the buildings of these worlds stand: GeoJSON, for assertions.
+    pub solids: PathBuf,
 }
 
 /// Sends a fleet out: one MCAP log a drive. A log's name holds a digest of everything that it is made from, so a log that is there already
-/// is not made again, and one that was cut short is.
+/// is not made again, and one that was cut short is. Beside the logs `solids.geojson` says where the buildings of all of them stand.
 pub fn world_record(
     setup: &WorldSetup,
     options: &RecordOptions,
@@ -263,6 +267,7 @@ pub fn world_record(
     }
     setup.warn_of_roads(options.seed, u64::from(options.drives), reporter)?;
     std::fs::create_dir_all(&options.out).map_err(|err| Error::io("create", &options.out, err))?;
+    let mut solids = SolidsFile::read(&options.out)?;
     let task = reporter.begin(
         "Recording",
         Some((f64::from(options.drives) * options.seconds * 10.0).round() as u64),
@@ -270,14 +275,15 @@ pub fn world_record(
     );
     let drives: Vec<u32> = (0..options.drives).collect();
     // A drive renders on many cores, and waits for them and for its log in between: another one uses that time.
-    let logs = side_by_side(&drives, cores(), |&drive| {
+    let made = side_by_side(&drives, cores(), |&drive| {
         let seed = scene_seed(options.seed, u64::from(drive));
         let params = setup.config.sample(seed)?;
         let path = options.out.join(format!(
             "drive-{drive:04}-{}.mcap",
             digest(setup, &params, seed, options)?
         ));
-        task.note(&path.file_name().unwrap_or_default().to_string_lossy());
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        task.note(&name);
         let mut log = RecordedLog {
             drive,
             seed: seed.value(),
@@ -287,19 +293,35 @@ pub fn world_record(
             bytes: 0,
             path,
         };
-        if log.existed {
+        let walled = if log.existed {
             task.advance((options.seconds * 10.0).round() as u64);
+            let known = solids.knows(&name);
+            (!known)
+                .then(|| World::walled(&params, &setup.folder, seed))
+                .transpose()?
         } else {
-            let counts = record_one(setup, params, seed, options, &log.path, task.as_ref())
+            let (counts, walled) = record_one(setup, params, seed, options, &log.path, task.as_ref())
                 .map_err(|err| err.of_recording(&log.path))?;
             (log.frames, log.labels) = (counts.frames, counts.labels);
-        }
+            Some(walled)
+        };
         log.bytes = std::fs::metadata(&log.path)
             .map_err(|err| Error::io("read", &log.path, err))?
             .len();
-        Ok(log)
+        Ok((log, name, walled))
     })?;
-    Ok(RecordReport { logs })
+    let mut logs = Vec::with_capacity(made.len());
+    for (log, name, walled) in made {
+        if let Some(walled) = walled {
+            solids.put(&name, &walled);
+        }
+        logs.push(log);
+    }
+    solids.write()?;
+    Ok(RecordReport {
+        logs,
+        solids: solids.path().to_owned(),
+    })
 }
 
 fn record_one(
@@ -309,7 +331,7 @@ fn record_one(
     options: &RecordOptions,
     path: &Path,
     task: &dyn guideway_core::Task,
-) -> Result<log::Counts, Error> {
+) -> Result<(log::Counts, Vec<[[f64; 2]; 4]>), Error> {
     let start_ns = start_ns(&params, seed);
     let facts_params = WorldConfig::to_toml(&params)?;
     let drive = Drive::new(
@@ -318,6 +340,7 @@ fn record_one(
         options.seconds,
     )?;
     let facts = DriveFacts::new(&drive, start_ns);
+    let walled = drive.world().environment().walled.clone();
     let mut writer = LogWriter::create(
         path,
         WriteOptions {
@@ -349,7 +372,7 @@ fn record_one(
     task.advance(((options.seconds * 10.0).round() as u64).saturating_sub(tenths));
     let (writer, counts) = scribe.finish();
     writer.finish()?;
-    Ok(counts)
+    Ok((counts, walled))
 }
 
 /// When a drive begins: the scene's day and hour of 2026 in UTC, and some seconds of its own, so that no two drives of a fleet coincide.

@@ -107,19 +107,24 @@ pub struct BuildingSpec {
     pub detail: Detail,
 }
 
-/// A building and what it lights.
+/// A building, what it lights, and where nothing can be but the building.
 #[derive(Debug, Clone, Default)]
 pub struct Built {
     /// Its shape.
     pub mesh: Mesh,
     /// Lamps, in its frame.
     pub lamps: Vec<StreetLamp>,
+    /// Rectangles on the ground with walls all around, from corner to corner (least x and y, greatest x and y), in its frame, m.
+    pub walled: Vec<[Vec2; 2]>,
 }
 
 /// Builds one building.
 pub fn building(spec: &BuildingSpec, seed: Seed) -> Built {
     let mut dice = Dice::new(seed);
-    let mut built = Built::default();
+    let mut built = Built {
+        walled: vec![[Vec2::ZERO, spec.size]],
+        ..Built::default()
+    };
     match spec.kind {
         BuildingKind::TownHouse => house::town_house(&mut built.mesh, spec, false, &mut dice),
         BuildingKind::Shop => house::town_house(&mut built.mesh, spec, true, &mut dice),
@@ -128,10 +133,14 @@ pub fn building(spec: &BuildingSpec, seed: Seed) -> Built {
         BuildingKind::Detached => house::detached(&mut built.mesh, spec, &mut dice),
         BuildingKind::Garage => special::garage(&mut built.mesh, spec, &mut dice),
         BuildingKind::Hall => special::hall(&mut built.mesh, spec, &mut dice),
-        BuildingKind::Church => special::church(&mut built.mesh, spec, &mut dice),
+        BuildingKind::Church => special::church(&mut built, spec, &mut dice),
         BuildingKind::Barn => special::barn(&mut built.mesh, spec, &mut dice),
         BuildingKind::PetrolStation => special::petrol_station(&mut built, spec, &mut dice),
-        BuildingKind::ConstructionSite => special::construction_site(&mut built.mesh, spec, &mut dice),
+        BuildingKind::ConstructionSite => {
+            // A frame of columns: there is nothing around it yet.
+            built.walled.clear();
+            special::construction_site(&mut built.mesh, spec, &mut dice);
+        }
         BuildingKind::Shed => special::shed(&mut built.mesh, spec, &mut dice),
     }
     built
@@ -155,7 +164,10 @@ mod tests {
         ) {
             let size = Vec2::new(width, depth);
             let spec = BuildingSpec { kind, size, storeys, party, plinth: 0.8, lit, detail };
-            let Built { mesh, .. } = building(&spec, Seed::new(seed));
+            let Built { mesh, walled, .. } = building(&spec, Seed::new(seed));
+            for [from, to] in walled {
+                prop_assert!(from.cmpge(Vec2::ZERO).all() && to.cmple(size + 1e-3).all() && to.cmpgt(from).all(), "{kind:?}");
+            }
             let (low, high) = mesh.bounds().unwrap();
             prop_assert!(low.is_finite() && high.is_finite());
             // Eaves, balconies and the like reach out, but not far.

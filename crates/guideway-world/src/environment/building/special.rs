@@ -147,7 +147,8 @@ pub(super) fn hall(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
 }
 
 /// A church: a nave with tall windows, a tower with a spire at its front.
-pub(super) fn church(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
+pub(super) fn church(built: &mut Built, spec: &BuildingSpec, dice: &mut Dice) {
+    let mesh = &mut built.mesh;
     let era = if dice.chance(0.5) { Era::Stone } else { Era::Plaster };
     let mut paints = paints(era, dice);
     paints.shutter = None;
@@ -170,6 +171,7 @@ pub(super) fn church(mesh: &mut Mesh, spec: &BuildingSpec, dice: &mut Dice) {
         party: [false; 2],
     };
     shell(mesh, &body, spec.plinth, &paints);
+    built.walled = vec![[nave.low, nave.high], [body.low, body.high]];
     // The spire: a pyramid, or an onion of two.
     let apex = Vec3::new(x0 + tower / 2.0, tower / 2.0, top + tower * dice.range(1.2, 2.6));
     let corners = [
@@ -265,6 +267,8 @@ pub(super) fn petrol_station(built: &mut Built, spec: &BuildingSpec, dice: &mut 
         party: [false; 2],
     };
     shell(mesh, &shop, spec.plinth, &paints);
+    // Below the roof over the pumps there are cars.
+    built.walled = vec![[shop.low, shop.high]];
     let [front, ..] = Wall::around(shop.low, shop.high, 0.0);
     facade::shop_front(mesh, &front, 3.4, &paints, spec.detail, dice);
     let trimmed = Paints {
