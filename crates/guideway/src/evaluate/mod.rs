@@ -41,7 +41,7 @@ pub use report::{ReportOptions, WrittenReport};
 pub use rules::{EvalOptions, MetricSet, RuleRow, RuleSetReport, RuleTable};
 pub use tracking::{TrackScores, TrackingReport};
 
-/// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time. 3: breakdowns.
+/// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time. 3: breakdowns, events in space.
 const EVALUATION_VERSION: i64 = 3;
 /// Resamples behind the intervals of one evaluation.
 const RESAMPLES: u32 = 500;
@@ -160,9 +160,6 @@ impl Workspace {
             .text("eval")
             .text(&predicted.key)
             .int(EVALUATION_VERSION);
-        let knows_space = self.knows_space(&predict_run_id)?;
-        // Evaluations of before asked nothing in space.
-        let id = if knows_space { id.text("events in space") } else { id };
         let run_id: String = options.identify(id).finish();
         let predict_run_id = predicted.run_id.clone();
         let folder = self.run_dir(&run_id);
@@ -175,6 +172,7 @@ impl Workspace {
         )?;
         let task = reporter.begin("Evaluating", None, "steps");
         let mut case = self.case(&dataset, &rows, &predict_run_id)?;
+        let knows_space = self.knows_space(&predict_run_id)?;
         if knows_space {
             case.space = self.in_space((&dataset, &rows), &predict_run_id, reporter)?;
         }
