@@ -95,6 +95,8 @@ pub(crate) struct BoxAhead {
     pub(crate) y: f64,
     /// Logarithm of the size (root of the area) in px.
     pub(crate) ln_size: f64,
+    /// Height of the one that it goes on from, px.
+    pub(crate) height: f64,
     /// Is its motion known? With fewer than three sightings it is taken to stand still.
     pub(crate) known: bool,
     /// Since the sighting that it goes on from, s.
@@ -235,16 +237,18 @@ impl Past {
 
     /// Where its box should be. Only boxes that nothing cuts say where they go; what they say is forgotten after a second.
     pub(crate) fn predict_box(&self, stamp_ns: i64) -> Option<BoxAhead> {
-        let sights: Vec<(f64, [f64; 3])> = self
+        let boxes: Vec<(f64, BBox)> = self
             .sights
             .iter()
             .rev()
             .take(RECENT)
             .take_while(|s| s.frame >= self.boxes_from && self.is_recent(s))
             .filter(|s| !s.cut)
-            .filter_map(|s| s.place.bbox.map(|b| (seconds(stamp_ns, s.stamp_ns), box_state(b))))
+            .filter_map(|s| s.place.bbox.map(|b| (seconds(stamp_ns, s.stamp_ns), b)))
             .collect();
-        let age_s = -sights.first()?.0;
+        let (newest, latest) = boxes.first()?;
+        let (age_s, height) = (-newest, latest.height());
+        let sights: Vec<(f64, [f64; 3])> = boxes.iter().map(|(at, b)| (*at, box_state(*b))).collect();
         if age_s > MOST_AHEAD_S {
             return None;
         }
@@ -253,6 +257,7 @@ impl Past {
             x,
             y,
             ln_size,
+            height,
             known: sights.len() >= 3,
             age_s,
         })

@@ -191,7 +191,7 @@ rule_params! {
     SizeJump SizeJumpRule in size_jump {
         /// Largest factor between a side of a cuboid and that side's median in the last seconds.
         ratio: f64,
-        /// Largest factor between the size of a box in the image and the one that it was growing to…
+        /// Largest factor between the size of a box in the image and the one that it was growing to, or of its height alone for classes that need not face where they go…
         box_ratio: f64,
         /// …and what is added to its logarithm for each second since the last sighting.
         box_per_s: f64,

@@ -289,7 +289,11 @@ impl Desk<'_> {
         } else if let (Some(bbox), Some(ahead)) = (seen.bbox(), track.past.predict_box(sight.stamp_ns))
             && ahead.known
         {
-            let factor = (box_state(bbox)[2] - ahead.ln_size).abs().exp();
+            let mut factor = (box_state(bbox)[2] - ahead.ln_size).abs().exp();
+            if !sight.kind.limits.heading {
+                // Who walks across the view is wide and narrow with every step; how high does not change.
+                factor = factor.min((bbox.height() / ahead.height).ln().abs().exp());
+            }
             (
                 factor,
                 p.box_ratio * (p.box_per_s * ahead.age_s).exp(),

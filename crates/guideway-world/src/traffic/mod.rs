@@ -45,7 +45,7 @@ use crate::params::SceneParams;
 use crate::road::RoadNetwork;
 use crate::state::{ActorState, Articulation, Lamps, WorldState};
 use crate::{Seed, WorldError};
-use body::{Body, BodyKind, Crowd};
+use body::{Body, BodyKind, Crowd, Walls};
 use fleet::Fleet;
 pub use fleet::MakeModel;
 use junction::Junctions;
@@ -125,6 +125,7 @@ pub struct Traffic {
     /// Length of the longest vehicle that gets around here, m.
     longest: f64,
     crowd: Crowd,
+    walls: Walls,
     outlooks: Vec<Outlook>,
     junctions: Junctions,
     on_crossings: Vec<Vec<OnCrossing>>,
@@ -196,6 +197,7 @@ impl Traffic {
             dark: spawn::dark(params),
             longest: spawn::longest(&ways, params.road.kind),
             crowd: Crowd::default(),
+            walls: Walls::default(),
             outlooks: Vec::new(),
             junctions: Junctions::default(),
             on_crossings: vec![Vec::new(); crossings],
@@ -212,6 +214,14 @@ impl Traffic {
         traffic.populate()?;
         traffic.publish();
         Ok(traffic)
+    }
+
+    /// From now on nobody on foot is in one of these buildings, given by the corners of rectangles in order, m: those who are there leave.
+    pub fn keep_out_of(&mut self, walled: &[[[f64; 2]; 4]]) {
+        self.walls = Walls::new(walled);
+        let walls = &self.walls;
+        self.walkers.retain(|walker| !walls.touch(&walker.body()));
+        self.publish();
     }
 
     /// Moves everyone by one step.

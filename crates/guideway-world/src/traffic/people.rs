@@ -121,7 +121,8 @@ impl Traffic {
                 here.position.z
             };
             let mut walker = Walker::new(id, model, place.extend(z), heading, pace, goal, own);
-            if self.crowd.taken(&walker.body(), if count > 1 { -0.05 } else { 0.1 }) {
+            if self.walls.touch(&walker.body()) || self.crowd.taken(&walker.body(), if count > 1 { -0.05 } else { 0.1 })
+            {
                 continue;
             }
             match leader {

@@ -648,7 +648,7 @@ impl Traffic {
                 Goal::Stand { until, facing: heading },
                 own,
             );
-            if !self.crowd.taken(&walker.body(), 0.3) {
+            if !self.walls.touch(&walker.body()) && !self.crowd.taken(&walker.body(), 0.3) {
                 self.add_walker(walker);
                 present += 1;
             }

@@ -1,6 +1,6 @@
 //! People on foot, and animals.
 //!
-//! They are points that accelerate towards where they want to go and away from each other, after Helbing and Molnár, *Social force
+//! They accelerate towards where they want to go and away from each other's bodies, which they keep out of, after Helbing and Molnár, *Social force
 //! model for pedestrian dynamics*, Phys. Rev. E 51, 4282 (1995), doi 10.1103/PhysRevE.51.4282 (relaxation time 0.5 s; repulsion
 //! of finite range instead of an exponential, so that every machine computes the same bits). Crossing a road is a decision:
 //! at crossings on green or when all who come can stop without effort, elsewhere when nobody comes for long enough.
@@ -11,7 +11,7 @@ use glam::{DVec2, DVec3, Quat};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::body::{Body, BodyKind, Crowd};
+use super::body::{Body, BodyKind, Crowd, Walls};
 use super::pavement::Pavements;
 use super::ways::{Way, Ways};
 use crate::actors::Model;
@@ -99,6 +99,7 @@ pub(super) struct Around<'a> {
     pub ways: &'a Ways,
     pub pavements: &'a Pavements,
     pub crowd: &'a Crowd,
+    pub walls: &'a Walls,
     pub signals: &'a [SignalState],
     /// For each crossing, who comes to it.
     pub comers: &'a [Vec<Comer>],
@@ -115,6 +116,8 @@ const AHEAD_S: f64 = 0.25;
 /// Room that people leave to those who come or overtake, and to those who walk with them or stand together, m.
 const ROOM_M: f64 = 0.8;
 const TOGETHER_M: f64 = 0.15;
+/// From the middle of somebody to a wall, at least, m.
+const ROOM_AT_WALLS_M: f64 = 0.45;
 
 impl Walker {
     /// Puts one somewhere.
@@ -383,6 +386,12 @@ impl Walker {
             let angle_x = self.rng.random_range(-1.0..1.0_f64);
             let angle_y = self.rng.random_range(-1.0..1.0_f64);
             let target = self.home + DVec2::new(angle_x, angle_y) * 4.0;
+            if around.walls.block(self.position, target, ROOM_AT_WALLS_M) {
+                return Goal::Stand {
+                    until: around.time + 2.0,
+                    facing: self.heading,
+                };
+            }
             if Self::on_road(around, target) || self.rng.random_bool(0.2) {
                 if let Some((over, home)) = self.other_side(around) {
                     self.home = home;
@@ -434,7 +443,8 @@ impl Walker {
             across += 4.0;
         }
         let target = self.position - place.tangent.perp() * d.signum() * across;
-        (!Self::on_road(around, target) && self.gap(around, target, self.pace)).then_some((target, target))
+        let free = !around.walls.block(self.position, target, ROOM_AT_WALLS_M);
+        (free && !Self::on_road(around, target) && self.gap(around, target, self.pace)).then_some((target, target))
     }
 
     /// May one start over a crossing now?
@@ -577,7 +587,7 @@ impl Walker {
         wanted
     }
 
-    /// Takes back what would lead into a vehicle: whatever forces push, nobody walks into one.
+    /// Takes back what would lead into a vehicle or a wall: whatever forces push, nobody walks into one.
     fn keep_out(&mut self, around: &Around<'_>) {
         let own = self.half.length().min(0.6);
         for index in around.crowd.around(self.position, 2.0) {
@@ -590,6 +600,12 @@ impl Walker {
                 let inward = (body.velocity * 0.5 - self.velocity).dot(out);
                 let needed = inward.clamp(0.0, 2.5) + if distance < own { 0.3 } else { 0.0 };
                 self.velocity += out * needed;
+            }
+        }
+        for wall in around.walls.near(self.position, 1.0) {
+            let (out, distance) = wall.outward(self.position);
+            if distance < ROOM_AT_WALLS_M {
+                self.velocity -= out * self.velocity.dot(out).min(0.0);
             }
         }
     }
