@@ -11,7 +11,6 @@ use crate::world;
 /// By nuScenes' rules: how far from the ego a class counts, m.
 fn range_m(class: &str) -> f64 {
     match class {
-        "car" | "truck" | "bus" | "trailer" | "construction_vehicle" => 50.0,
         "pedestrian" | "motorcycle" | "bicycle" | "cyclist" | "motorcyclist" | "rider" | "scooter" => 40.0,
         "traffic_cone" | "barrier" => 30.0,
         _ => 50.0,
@@ -22,7 +21,7 @@ const SWEEPS: &str = "SELECT frame_id, 'all' AS split FROM frames WHERE modality
 
 /// A label of a sweep.
 struct Label {
-    label_id: String,
+    id: String,
     frame: String,
     recording: String,
     track: String,
@@ -62,7 +61,7 @@ fn labels(bench: &Bench) -> Vec<Label> {
                 list => numbers(list),
             };
             let mut label = Label {
-                label_id: text(&row["label_id"]),
+                id: text(&row["label_id"]),
                 frame: text(&row["frame_id"]),
                 recording: text(&row["recording_id"]),
                 track: text(&row["track_id"]),
@@ -121,7 +120,7 @@ impl Faulty {
                 to += 1;
             }
             let stretch = &seen[from..to];
-            wrong.extend(stretch.iter().map(|label| (label.label_id.as_str(), kind)));
+            wrong.extend(stretch.iter().map(|label| (label.id.as_str(), kind)));
             faulty.planted.push((
                 kind.to_owned(),
                 recording.to_owned(),
@@ -132,7 +131,7 @@ impl Faulty {
             ));
         }
         for (number, label) in labels.iter().enumerate() {
-            let class = match wrong.get(label.label_id.as_str()) {
+            let class = match wrong.get(label.id.as_str()) {
                 Some(&"miss") => continue,
                 Some(_) => {
                     let at = classes.iter().position(|class| *class == label.class).unwrap();

@@ -319,7 +319,7 @@ fn scenes(around: &Around, entries: &mut Vec<(i64, Entry)>) {
         .filter(|_| around.log().is_some())
         .unwrap_or_else(own);
     let ego_from_sensor = around.placement.ego_from_sensor(&lead.sensor_id);
-    let sensor_from_ego = ego_from_sensor.map_or(Se3::IDENTITY, |pose| pose.inverse());
+    let sensor_from_ego = ego_from_sensor.map_or(Se3::IDENTITY, Se3::inverse);
     for frame in around.frames.iter().filter(|frame| frame.sensor_id == lead.sensor_id) {
         let Some(time) = log_time(frame) else { continue };
         let at = frame.timestamp_ns.unwrap_or(time);
