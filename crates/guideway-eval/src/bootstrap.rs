@@ -5,6 +5,9 @@
 //! (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13). Two runs are compared on the same draws, which
 //! takes out the variation that they share. Matching happens once; a draw is a weight per image.
 //!
+//! What only one group has, such as the labels of a rare class, is the same in every draw that has it, however unsure it is. A draw without that group has no value, so that the part of draws
+//! without one tells how many groups carry a number; with fewer than two there is no interval and nothing is tested.
+//!
 //! Every draw has its own stream of ChaCha8 under the seed, so that the result does not depend on the number of threads.
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -45,7 +48,7 @@ pub struct MetricInterval {
     pub class: Option<u32>,
     /// Value on all images.
     pub value: Option<f64>,
-    /// Lower end; `None` with fewer than two groups, or where no draw had a value.
+    /// Lower end; `None` where fewer than two groups have something to measure it on.
     pub lower: Option<f64>,
     /// Upper end.
     pub upper: Option<f64>,
@@ -70,7 +73,8 @@ pub struct MetricDelta {
     pub lower: Option<f64>,
     /// Upper end.
     pub upper: Option<f64>,
-    /// Two-sided p-value of no difference: Student's t of the difference by its bootstrap standard error, with one degree of freedom less than there are groups.
+    /// Two-sided p-value of no difference: Student's t of the difference by its bootstrap standard error, with one degree of freedom less than there are groups
+    /// that carry it.
     pub p: Option<f64>,
     /// Labels that count behind it.
     pub support: u64,
@@ -531,11 +535,20 @@ impl<'a> Draws<'a> {
             .collect()
     }
 
+    /// In how many groups there is something to measure a number on, when so many of the draws have a value: a draw of `n` groups misses all of `k` with a probability of `(1 − k/n)^n`.
+    /// Right where they are few, which is where it matters; it cannot tell many from all.
+    fn carriers(&self, with_value: usize) -> u32 {
+        let without = 1.0 - with_value as f64 / f64::from(self.params.resamples);
+        let count = f64::from(self.count);
+        (count * (1.0 - without.powf(1.0 / count))).round() as u32
+    }
+
     /// How likely a difference as large is where there is none.
     fn p_value(&self, delta: f64, values: impl Iterator<Item = f64>) -> Option<f64> {
         let values: Vec<f64> = values.collect();
         let n = values.len() as f64;
-        if values.len() < 2 || self.count < 2 {
+        let carriers = self.carriers(values.len());
+        if values.len() < 2 || carriers < 2 {
             return None;
         }
         let mean = values.iter().sum::<f64>() / n;
@@ -543,12 +556,15 @@ impl<'a> Draws<'a> {
         if error == 0.0 {
             return Some(if delta == 0.0 { 1.0 } else { 0.0 });
         }
-        student_t_tails((delta / error).abs(), f64::from(self.count - 1))
+        student_t_tails((delta / error).abs(), f64::from(carriers - 1))
     }
 
     /// The interval's ends: percentiles with linear interpolation between the sorted values, as `numpy.percentile` has them.
     fn percentiles(&self, values: impl Iterator<Item = f64>) -> (Option<f64>, Option<f64>) {
         let mut sorted: Vec<f64> = values.collect();
+        if self.carriers(sorted.len()) < 2 {
+            return (None, None);
+        }
         sorted.sort_unstable_by(f64::total_cmp);
         let at = |fraction: f64| {
             let place = fraction * sorted.len().checked_sub(1)? as f64;

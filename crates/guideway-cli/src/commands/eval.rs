@@ -259,7 +259,9 @@ fn diff(context: &Context, baseline: &str, candidate: &str, options: &DiffOption
     let of_main = || diff.deltas.iter().filter(|delta| !delta.of_breakdown);
     let left = match of_main().filter(|delta| delta.verdict == "not tested").count() {
         0 => String::new(),
-        left => format!("; {left} are not tested: counts of tracks and what is not defined have no interval"),
+        left => format!(
+            "; {left} are not tested: counts of tracks, what a single recording has and what is not defined have no interval"
+        ),
     };
     let note = format!(
         "{:.0} % intervals, paired bootstrap over {} groups, {} resamples, seed {}; better and worse hold for all {} comparisons together{left}",

@@ -33,7 +33,7 @@ pub struct PartValue {
     pub cell: PartCell,
     /// Value on all frames of the part.
     pub value: Option<f64>,
-    /// Lower end; `None` with fewer than two groups.
+    /// Lower end; `None` where fewer than two groups have such labels.
     pub lower: Option<f64>,
     /// Upper end.
     pub upper: Option<f64>,

@@ -98,3 +98,30 @@ fn intervals_shrink_with_the_number_of_groups() {
     // 16 times the groups: a quarter of the width
     assert!(many < few / 2.5 && many > few / 7.0, "{few} {many}");
 }
+
+#[test]
+fn what_a_single_group_has_is_not_tested() {
+    use guideway_eval::bootstrap::compare_of;
+    // The mean of what the groups found of two kinds of things: one is everywhere, the other in one group, or in two.
+    let groups: Vec<u32> = (0..12).collect();
+    let things: [[f64; 12]; 3] = [
+        std::array::from_fn(|_| 1.0),
+        std::array::from_fn(|group| f64::from(u8::from(group == 3))),
+        std::array::from_fn(|group| f64::from(u8::from(group == 3 || group == 7))),
+    ];
+    let measure = |second: bool, times: &[u32]| {
+        let share = |things: &[f64; 12]| {
+            let count: f64 = things.iter().zip(times).map(|(n, times)| n * f64::from(*times)).sum();
+            let found = |group: usize| if second { 0.3 + 0.02 * group as f64 } else { 0.8 };
+            let sum: f64 = (0..12).map(|at| found(at) * things[at] * f64::from(times[at])).sum();
+            (count > 0.0).then(|| sum / count)
+        };
+        things.iter().map(share).collect()
+    };
+    let deltas = compare_of(&["everywhere", "once", "twice"], &groups, &params(), measure).unwrap();
+    assert!(deltas.iter().all(|delta| delta.delta.unwrap() < -0.2));
+    assert!(deltas[0].p.unwrap() < 1e-6 && deltas[0].is_significant());
+    assert_eq!((deltas[1].lower, deltas[1].upper, deltas[1].p), (None, None, None));
+    // With two there is one degree of freedom.
+    assert!(deltas[2].lower.is_some() && deltas[2].p.unwrap() > 0.01);
+}

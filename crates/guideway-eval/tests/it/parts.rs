@@ -123,12 +123,12 @@ proptest! {
         let counted: Vec<usize> = (0..truth.len()).filter(|row| labels[*row] && truth.is_counted(*row)).collect();
         let missed = counted.iter().filter(|row| !is_found[**row]).count();
         prop_assert_eq!(part.support(), counted.len() as u64);
-        if !counted.is_empty() {
+        if counted.is_empty() {
+            prop_assert!(part.cells().is_empty());
+        } else {
             prop_assert_eq!(value(&part, None, "misses", None), Some(missed as f64));
             let recall = (counted.len() - missed) as f64 / counted.len() as f64;
             prop_assert_eq!(value(&part, None, "recall", None), Some(recall));
-        } else {
-            prop_assert!(part.cells().is_empty());
         }
     }
 

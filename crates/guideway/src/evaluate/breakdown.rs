@@ -94,7 +94,7 @@ pub struct BreakdownRow {
     pub misses: u64,
     /// The part that is found, by the score and overlap from which mistakes are counted.
     pub recall: Option<f64>,
-    /// Its interval: over recordings, or with a single one over labels as if they were independent (Wilson).
+    /// Its interval: over recordings, or where a single one has such labels, over labels as if they were independent (Wilson).
     pub recall_interval: Option<[f64; 2]>,
     /// AP over IoU 0.50 to 0.95.
     pub ap: Option<f64>,

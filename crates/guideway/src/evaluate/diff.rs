@@ -70,7 +70,8 @@ pub struct EvalDelta {
     /// p-value of no difference, adjusted for all comparisons made (Holm 1979): for those of the breakdown, or for all others.
     pub p_adjusted: Option<f64>,
     /// `better` or `worse` where that holds for all these comparisons together, `perhaps better` or `perhaps worse` where only this interval says so, or
-    /// `no difference shown`; `not tested` for what has no interval: counts of tracks, and what is not defined.
+    /// `no difference shown`; `not tested` for what has no interval: counts of tracks, what fewer than two
+    /// recordings have labels of, and what is not defined.
     pub verdict: &'static str,
 }
 
@@ -389,6 +390,7 @@ fn judged(raw: Vec<Raw>, error: f64) -> Vec<EvalDelta> {
             let is_sure = p_adjusted.is_some_and(|p| p < error);
             EvalDelta {
                 verdict: match (side, is_sure) {
+                    _ if p_adjusted.is_none() => "not tested",
                     (Some("better"), true) => "better",
                     (Some("better"), false) => "perhaps better",
                     (Some(_), true) => "worse",
