@@ -212,6 +212,7 @@ impl Walker {
         let mut push = (wanted - self.velocity) / RELAX_S;
         push += self.repulsion(around);
         self.push = push.clamp_length_max(4.0);
+        self.off_walls(around);
     }
 
     fn beside(&mut self, around: &Around<'_>, leader: &Self, beside: DVec2) -> DVec2 {
@@ -587,7 +588,7 @@ impl Walker {
         wanted
     }
 
-    /// Takes back what would lead into a vehicle or a wall: whatever forces push, nobody walks into one.
+    /// Takes back what would lead into a vehicle: whatever forces push, nobody walks into one.
     fn keep_out(&mut self, around: &Around<'_>) {
         let own = self.half.length().min(0.6);
         for index in around.crowd.around(self.position, 2.0) {
@@ -602,10 +603,16 @@ impl Walker {
                 self.velocity += out * needed;
             }
         }
-        for wall in around.walls.near(self.position, 1.0) {
+    }
+
+    /// Takes back what would lead into a wall, whoever pushes.
+    fn off_walls(&mut self, around: &Around<'_>) {
+        for wall in around.walls.near(self.position, ROOM_AT_WALLS_M) {
             let (out, distance) = wall.outward(self.position);
             if distance < ROOM_AT_WALLS_M {
-                self.velocity -= out * self.velocity.dot(out).min(0.0);
+                let least = if distance < ROOM_AT_WALLS_M / 2.0 { 0.3 } else { 0.0 };
+                self.velocity += out * (least - self.velocity.dot(out)).max(0.0);
+                self.push -= out * self.push.dot(out).min(0.0);
             }
         }
     }
