@@ -116,6 +116,8 @@ const AHEAD_S: f64 = 0.25;
 /// Room that people leave to those who come or overtake, and to those who walk with them or stand together, m.
 const ROOM_M: f64 = 0.8;
 const TOGETHER_M: f64 = 0.15;
+/// Whoever is so far from the place beside those with whom one walks has lost them, m.
+const LOST_M: f64 = 8.0;
 /// From the middle of somebody to a wall, at least, m.
 const ROOM_AT_WALLS_M: f64 = 0.45;
 
@@ -225,6 +227,12 @@ impl Walker {
         };
         self.track_progress(around);
         let place = leader.position + leader.heading * beside.x + leader.heading.perp() * beside.y;
+        if self.position.distance(place) > LOST_M || around.walls.block(self.position, place, 0.0) {
+            // Round a corner: there is no straight way any more, and one finds one's own.
+            self.leader = None;
+            self.goal = self.next_goal(around);
+            return self.pursue(around);
+        }
         let wanted = leader.velocity + (place - self.position) * 0.8;
         if matches!(leader.goal, Goal::Stand { .. } | Goal::Wait { .. }) && wanted.length() < 0.25 {
             return DVec2::ZERO;
