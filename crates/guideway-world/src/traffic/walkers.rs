@@ -116,6 +116,8 @@ const AHEAD_S: f64 = 0.25;
 /// Room that people leave to those who come or overtake, and to those who walk with them or stand together, m.
 const ROOM_M: f64 = 0.8;
 const TOGETHER_M: f64 = 0.15;
+/// Whoever is so far from the place beside those with whom one walks has lost them, m.
+const LOST_M: f64 = 8.0;
 /// From the middle of somebody to a wall, at least, m.
 const ROOM_AT_WALLS_M: f64 = 0.45;
 
@@ -212,6 +214,7 @@ impl Walker {
         let mut push = (wanted - self.velocity) / RELAX_S;
         push += self.repulsion(around);
         self.push = push.clamp_length_max(4.0);
+        self.off_walls(around);
     }
 
     fn beside(&mut self, around: &Around<'_>, leader: &Self, beside: DVec2) -> DVec2 {
@@ -224,6 +227,12 @@ impl Walker {
         };
         self.track_progress(around);
         let place = leader.position + leader.heading * beside.x + leader.heading.perp() * beside.y;
+        if self.position.distance(place) > LOST_M || around.walls.block(self.position, place, 0.0) {
+            // Round a corner: there is no straight way any more, and one finds one's own.
+            self.leader = None;
+            self.goal = self.next_goal(around);
+            return self.pursue(around);
+        }
         let wanted = leader.velocity + (place - self.position) * 0.8;
         if matches!(leader.goal, Goal::Stand { .. } | Goal::Wait { .. }) && wanted.length() < 0.25 {
             return DVec2::ZERO;
@@ -587,7 +596,7 @@ impl Walker {
         wanted
     }
 
-    /// Takes back what would lead into a vehicle or a wall: whatever forces push, nobody walks into one.
+    /// Takes back what would lead into a vehicle: whatever forces push, nobody walks into one.
     fn keep_out(&mut self, around: &Around<'_>) {
         let own = self.half.length().min(0.6);
         for index in around.crowd.around(self.position, 2.0) {
@@ -602,10 +611,16 @@ impl Walker {
                 self.velocity += out * needed;
             }
         }
-        for wall in around.walls.near(self.position, 1.0) {
+    }
+
+    /// Takes back what would lead into a wall, whoever pushes.
+    fn off_walls(&mut self, around: &Around<'_>) {
+        for wall in around.walls.near(self.position, ROOM_AT_WALLS_M) {
             let (out, distance) = wall.outward(self.position);
             if distance < ROOM_AT_WALLS_M {
-                self.velocity -= out * self.velocity.dot(out).min(0.0);
+                let least = if distance < ROOM_AT_WALLS_M / 2.0 { 0.3 } else { 0.0 };
+                self.velocity += out * (least - self.velocity.dot(out)).max(0.0);
+                self.push -= out * self.push.dot(out).min(0.0);
             }
         }
     }

@@ -295,15 +295,16 @@ pub fn world_record(
         };
         let walled = if log.existed {
             task.advance((options.seconds * 10.0).round() as u64);
-            let known = solids.knows(&name);
-            (!known)
-                .then(|| World::walled(&params, &setup.folder, seed))
-                .transpose()?
+            if solids.knows(&name) {
+                None
+            } else {
+                Some(World::walled(&params, &setup.folder, seed)?)
+            }
         } else {
-            let (counts, walled) = record_one(setup, params, seed, options, &log.path, task.as_ref())
+            let made = record_one(setup, params, seed, options, &log.path, task.as_ref())
                 .map_err(|err| err.of_recording(&log.path))?;
-            (log.frames, log.labels) = (counts.frames, counts.labels);
-            Some(walled)
+            (log.frames, log.labels) = (made.counts.frames, made.counts.labels);
+            Some(made.walled)
         };
         log.bytes = std::fs::metadata(&log.path)
             .map_err(|err| Error::io("read", &log.path, err))?
@@ -324,6 +325,13 @@ pub fn world_record(
     })
 }
 
+/// What a drive left.
+struct Made {
+    counts: log::Counts,
+    /// The walls of its world's buildings, by their corners, m.
+    walled: Vec<[[f64; 2]; 4]>,
+}
+
 fn record_one(
     setup: &WorldSetup,
     params: SceneParams,
@@ -331,7 +339,7 @@ fn record_one(
     options: &RecordOptions,
     path: &Path,
     task: &dyn guideway_core::Task,
-) -> Result<(log::Counts, Vec<[[f64; 2]; 4]>), Error> {
+) -> Result<Made, Error> {
     let start_ns = start_ns(&params, seed);
     let facts_params = WorldConfig::to_toml(&params)?;
     let drive = Drive::new(
@@ -372,7 +380,7 @@ fn record_one(
     task.advance(((options.seconds * 10.0).round() as u64).saturating_sub(tenths));
     let (writer, counts) = scribe.finish();
     writer.finish()?;
-    Ok((counts, walled))
+    Ok(Made { counts, walled })
 }
 
 /// When a drive begins: the scene's day and hour of 2026 in UTC, and some seconds of its own, so that no two drives of a fleet coincide.
