@@ -203,7 +203,12 @@ fn describe(report: &EvalReport) -> Report {
             .grid(events)
             .grid(driven)
     } else {
-        described.grid(stats).grid(classes).grid(slices).grid(events).grid(driven)
+        described
+            .grid(stats)
+            .grid(classes)
+            .grid(slices)
+            .grid(events)
+            .grid(driven)
     };
     for table in report.rule_tables() {
         described = described
