@@ -49,7 +49,6 @@ impl World {
         let ground = Arc::new(move |at: Vec2| terrain.height(at));
         let renderer = CpuRenderer::new(&environment);
         let mut traffic = Traffic::new(&network, ground, &params, seed.child("traffic"))?;
-        traffic.keep_out_of(&environment.walled);
         traffic.warm_up(WARM_UP_S);
         Ok(Self {
             lane_lines: LaneLines::new(&network),

@@ -103,13 +103,6 @@ impl Body {
         (self.axis * out.x + self.axis.perp() * out.y, distance)
     }
 
-    /// How far the ellipse in it reaches along `direction`, a unit vector, m.
-    pub(super) fn reach(&self, direction: DVec2) -> f64 {
-        let (x, y) = (direction.dot(self.axis), direction.dot(self.axis.perp()));
-        let half = self.half.max(DVec2::splat(1e-3));
-        (DVec2::new(x, y) / half).length().max(1e-6).recip()
-    }
-
     /// Do two overlap? By the separating axis theorem.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         let between = other.center - self.center;
@@ -241,60 +234,6 @@ impl Crowd {
     }
 }
 
-/// Buildings: nobody walks into one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Walls {
-    crowd: Crowd,
-    /// Radius of the largest, m.
-    largest: f64,
-}
-
-impl Walls {
-    /// Of rectangles, by their corners in order, m.
-    pub(super) fn new(walled: &[[[f64; 2]; 4]]) -> Self {
-        let mut crowd = Crowd {
-            bodies: walled
-                .iter()
-                .map(|corners| {
-                    let [a, b, c, _] = corners.map(DVec2::from);
-                    Body {
-                        id: u32::MAX,
-                        kind: BodyKind::Thing,
-                        center: a.midpoint(c),
-                        axis: (b - a).normalize_or(DVec2::X),
-                        half: DVec2::new(a.distance(b), b.distance(c)) / 2.0,
-                        velocity: DVec2::ZERO,
-                        shifting: false,
-                    }
-                })
-                .collect(),
-            ..Crowd::default()
-        };
-        crowd.index();
-        let largest = crowd.bodies.iter().map(Body::radius).fold(0.0, f64::max);
-        Self { crowd, largest }
-    }
-
-    /// Those that may be within `radius` of a point, in a fixed order.
-    pub(super) fn near(&self, p: DVec2, radius: f64) -> impl Iterator<Item = &Body> {
-        let reach = DVec2::splat(radius + self.largest);
-        self.crowd
-            .within(p - reach, p + reach)
-            .filter_map(|i| self.crowd.bodies.get(i))
-    }
-
-    /// Does a footprint touch one?
-    pub(super) fn touch(&self, body: &Body) -> bool {
-        self.near(body.center, body.radius()).any(|wall| wall.overlaps(body))
-    }
-
-    /// Does a straight way come nearer to one than `room`, m?
-    pub(super) fn block(&self, from: DVec2, to: DVec2, room: f64) -> bool {
-        self.near(from.midpoint(to), from.distance(to) / 2.0 + room)
-            .any(|wall| wall.grown(room).touches(from, to))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,16 +269,6 @@ mod tests {
         assert!(!a.touches(DVec2::new(2.1, -5.0), DVec2::new(2.1, 5.0)));
         assert!(!a.touches(DVec2::new(0.0, 1.1), DVec2::new(0.0, 5.0)));
         assert!(a.touches(DVec2::new(0.0, 0.0), DVec2::new(0.1, 0.1)));
-    }
-
-    #[test]
-    fn walls_are_in_the_way() {
-        let walls = Walls::new(&[[[10.0, 0.0], [50.0, 0.0], [50.0, 12.0], [10.0, 12.0]]]);
-        assert!(walls.touch(&body(1, 9.0, 6.0, DVec2::X)) && !walls.touch(&body(1, 7.9, 6.0, DVec2::X)));
-        assert!(walls.touch(&body(1, 48.0, 11.0, DVec2::Y)));
-        assert!(walls.block(DVec2::new(30.0, -5.0), DVec2::new(30.0, 20.0), 0.3));
-        assert!(!walls.block(DVec2::new(0.0, -0.4), DVec2::new(60.0, -0.4), 0.3));
-        assert!(!Walls::default().touch(&body(1, 0.0, 0.0, DVec2::X)));
     }
 
     #[test]

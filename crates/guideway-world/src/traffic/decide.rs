@@ -262,7 +262,6 @@ impl Traffic {
             ways: &self.ways,
             pavements: &self.pavements,
             crowd: &self.crowd,
-            walls: &self.walls,
             signals: &self.state.signals,
             comers: &self.comers,
             jaywalking: self.params.traffic.jaywalking,

@@ -10,7 +10,7 @@
 //! | `track`, `ways`, `pavement` | the network, prepared for driving and walking on |
 //! | `idm`, `lane_change`, `pass`, `junction`, `signals`, `outlook` | what drivers see and decide |
 //! | `mover`, `walkers`, `body` | how everyone moves, and which ground they cover |
-//! | `spawn`, `people`, `fleet`, `rare` | who comes and goes, and the rare things |
+//! | `spawn`, `fleet`, `rare` | who comes and goes, and the rare things |
 
 mod body;
 mod decide;
@@ -22,7 +22,6 @@ mod mover;
 mod outlook;
 mod pass;
 mod pavement;
-mod people;
 mod rare;
 mod signals;
 mod spawn;
@@ -45,7 +44,7 @@ use crate::params::SceneParams;
 use crate::road::RoadNetwork;
 use crate::state::{ActorState, Articulation, Lamps, WorldState};
 use crate::{Seed, WorldError};
-use body::{Body, BodyKind, Crowd, Walls};
+use body::{Body, BodyKind, Crowd};
 use fleet::Fleet;
 pub use fleet::MakeModel;
 use junction::Junctions;
@@ -125,7 +124,6 @@ pub struct Traffic {
     /// Length of the longest vehicle that gets around here, m.
     longest: f64,
     crowd: Crowd,
-    walls: Walls,
     outlooks: Vec<Outlook>,
     junctions: Junctions,
     on_crossings: Vec<Vec<OnCrossing>>,
@@ -197,7 +195,6 @@ impl Traffic {
             dark: spawn::dark(params),
             longest: spawn::longest(&ways, params.road.kind),
             crowd: Crowd::default(),
-            walls: Walls::default(),
             outlooks: Vec::new(),
             junctions: Junctions::default(),
             on_crossings: vec![Vec::new(); crossings],
@@ -214,14 +211,6 @@ impl Traffic {
         traffic.populate()?;
         traffic.publish();
         Ok(traffic)
-    }
-
-    /// From now on nobody on foot is in one of these buildings, given by the corners of rectangles in order, m: those who are there leave.
-    pub fn keep_out_of(&mut self, walled: &[[[f64; 2]; 4]]) {
-        self.walls = Walls::new(walled);
-        let walls = &self.walls;
-        self.walkers.retain(|walker| !walls.touch(&walker.body()));
-        self.publish();
     }
 
     /// Moves everyone by one step.

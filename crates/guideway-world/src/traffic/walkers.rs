@@ -1,6 +1,6 @@
 //! People on foot, and animals.
 //!
-//! They accelerate towards where they want to go and away from each other's bodies, which they keep out of, after Helbing and Molnár, *Social force
+//! They are points that accelerate towards where they want to go and away from each other, after Helbing and Molnár, *Social force
 //! model for pedestrian dynamics*, Phys. Rev. E 51, 4282 (1995), doi 10.1103/PhysRevE.51.4282 (relaxation time 0.5 s; repulsion
 //! of finite range instead of an exponential, so that every machine computes the same bits). Crossing a road is a decision:
 //! at crossings on green or when all who come can stop without effort, elsewhere when nobody comes for long enough.
@@ -11,7 +11,7 @@ use glam::{DVec2, DVec3, Quat};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::body::{Body, BodyKind, Crowd, Walls};
+use super::body::{Body, BodyKind, Crowd};
 use super::pavement::Pavements;
 use super::ways::{Way, Ways};
 use crate::actors::Model;
@@ -99,7 +99,6 @@ pub(super) struct Around<'a> {
     pub ways: &'a Ways,
     pub pavements: &'a Pavements,
     pub crowd: &'a Crowd,
-    pub walls: &'a Walls,
     pub signals: &'a [SignalState],
     /// For each crossing, who comes to it.
     pub comers: &'a [Vec<Comer>],
@@ -111,15 +110,6 @@ pub(super) struct Around<'a> {
 
 const RELAX_S: f64 = 0.5;
 const REACH: f64 = 1.4;
-/// People see so far ahead whom they would run into, s.
-const AHEAD_S: f64 = 0.25;
-/// Room that people leave to those who come or overtake, and to those who walk with them or stand together, m.
-const ROOM_M: f64 = 0.8;
-const TOGETHER_M: f64 = 0.15;
-/// Whoever is so far from the place beside those with whom one walks has lost them, m.
-const LOST_M: f64 = 8.0;
-/// From the middle of somebody to a wall, at least, m.
-const ROOM_AT_WALLS_M: f64 = 0.45;
 
 impl Walker {
     /// Puts one somewhere.
@@ -209,12 +199,10 @@ impl Walker {
         };
         let wanted = self.round(around, wanted);
         let wanted = self.mind_vehicles(around, wanted);
-        self.keep_apart(around);
         self.keep_out(around);
         let mut push = (wanted - self.velocity) / RELAX_S;
         push += self.repulsion(around);
         self.push = push.clamp_length_max(4.0);
-        self.off_walls(around);
     }
 
     fn beside(&mut self, around: &Around<'_>, leader: &Self, beside: DVec2) -> DVec2 {
@@ -227,12 +215,6 @@ impl Walker {
         };
         self.track_progress(around);
         let place = leader.position + leader.heading * beside.x + leader.heading.perp() * beside.y;
-        if self.position.distance(place) > LOST_M || around.walls.block(self.position, place, 0.0) {
-            // Round a corner: there is no straight way any more, and one finds one's own.
-            self.leader = None;
-            self.goal = self.next_goal(around);
-            return self.pursue(around);
-        }
         let wanted = leader.velocity + (place - self.position) * 0.8;
         if matches!(leader.goal, Goal::Stand { .. } | Goal::Wait { .. }) && wanted.length() < 0.25 {
             return DVec2::ZERO;
@@ -395,12 +377,6 @@ impl Walker {
             let angle_x = self.rng.random_range(-1.0..1.0_f64);
             let angle_y = self.rng.random_range(-1.0..1.0_f64);
             let target = self.home + DVec2::new(angle_x, angle_y) * 4.0;
-            if around.walls.block(self.position, target, ROOM_AT_WALLS_M) {
-                return Goal::Stand {
-                    until: around.time + 2.0,
-                    facing: self.heading,
-                };
-            }
             if Self::on_road(around, target) || self.rng.random_bool(0.2) {
                 if let Some((over, home)) = self.other_side(around) {
                     self.home = home;
@@ -452,8 +428,7 @@ impl Walker {
             across += 4.0;
         }
         let target = self.position - place.tangent.perp() * d.signum() * across;
-        let free = !around.walls.block(self.position, target, ROOM_AT_WALLS_M);
-        (free && !Self::on_road(around, target) && self.gap(around, target, self.pace)).then_some((target, target))
+        (!Self::on_road(around, target) && self.gap(around, target, self.pace)).then_some((target, target))
     }
 
     /// May one start over a crossing now?
@@ -613,35 +588,6 @@ impl Walker {
         }
     }
 
-    /// Takes back what would lead into a wall, whoever pushes.
-    fn off_walls(&mut self, around: &Around<'_>) {
-        for wall in around.walls.near(self.position, ROOM_AT_WALLS_M) {
-            let (out, distance) = wall.outward(self.position);
-            if distance < ROOM_AT_WALLS_M {
-                let least = if distance < ROOM_AT_WALLS_M / 2.0 { 0.3 } else { 0.0 };
-                self.velocity += out * (least - self.velocity.dot(out)).max(0.0);
-                self.push -= out * self.push.dot(out).min(0.0);
-            }
-        }
-    }
-
-    /// Takes back what would lead into somebody: where many want to pass, forces alone do not keep bodies out of each other. Each of two does its part.
-    fn keep_apart(&mut self, around: &Around<'_>) {
-        for index in around.crowd.around(self.position, REACH) {
-            let body = &around.crowd.bodies[index];
-            if !matches!(body.kind, BodyKind::Walker | BodyKind::Animal) || body.id == self.id {
-                continue;
-            }
-            let ahead = self.position - body.center + (self.velocity - body.velocity) * AHEAD_S;
-            let Some(out) = ahead.try_normalize() else { continue };
-            let gap = ahead.length() - self.body().reach(out) - body.reach(out);
-            if gap < 0.0 {
-                // A little more than half of it: the other may have to give way to somebody else as well.
-                self.velocity += out * (-0.6 * gap / AHEAD_S).min(1.5);
-            }
-        }
-    }
-
     fn repulsion(&self, around: &Around<'_>) -> DVec2 {
         let mut force = DVec2::ZERO;
         for index in around.crowd.around(self.position, REACH) {
@@ -650,23 +596,24 @@ impl Walker {
                 continue;
             }
             let away = self.position - body.center;
+            let distance = away.length();
             match body.kind {
                 BodyKind::Walker | BodyKind::Animal => {
-                    let Some(direction) = away.try_normalize() else {
-                        continue;
+                    let reach = if self.leader.is_some_and(|(id, _)| id == body.id) {
+                        0.6
+                    } else {
+                        REACH
                     };
-                    let gap = (away.length() - self.body().reach(direction) - body.reach(direction)).max(0.0);
-                    let together = body.velocity.distance(self.velocity) < 0.4;
-                    let reach = if together { TOGETHER_M } else { ROOM_M };
-                    if gap < reach {
-                        let strength = 1.0 - gap / reach;
+                    if distance < reach && distance > 1e-6 {
+                        let strength = 1.0 - distance / reach;
                         // To the right a little, so that two who meet do not mirror each other.
+                        let direction = away / distance;
                         let aside = if body.velocity.dot(self.velocity) < 0.0 {
                             -self.heading.perp() * 0.6
                         } else {
                             DVec2::ZERO
                         };
-                        force += (direction + aside) * (4.0 * strength.powi(3));
+                        force += (direction + aside) * (4.0 * strength * strength);
                     }
                 }
                 BodyKind::Vehicle | BodyKind::Cyclist | BodyKind::Thing => {
