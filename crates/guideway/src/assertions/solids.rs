@@ -409,7 +409,7 @@ mod tests {
         assert!(walls.hold(&car(40.0, 5.0, 0.7)), "in two houses");
         assert!(walls.hold(&car(505.0, 5.0, 0.7)));
         let person =
-            |y: f64| Cuboid::new(Se3::from_yaw(1.0, DVec3::new(5.0, y, 0.9)).unwrap(), [0.5, 0.6, 1.8]).unwrap();
+            |y: f64| Cuboid::new(Se3::from_yaw(0.0, DVec3::new(5.0, y, 0.9)).unwrap(), [0.5, 0.6, 1.8]).unwrap();
         assert!(!walls.hold(&person(0.25)), "in a doorway");
         assert!(walls.hold(&person(1.0)));
     }

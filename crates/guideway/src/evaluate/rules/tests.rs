@@ -328,7 +328,8 @@ fn with_intervals(report: &crate::EvalReport) {
             _ => panic!("{row:?}"),
         }
     }
-    assert!(counted.iter().all(|count| *count > 20), "{counted:?}");
+    // Of a level of KITTI's a class has labels in both drives, or no interval.
+    assert!(counted[0] > 20 && counted[1] > 10, "{counted:?}");
 }
 
 /// Gates and comparisons know the metrics of rule sets by their names.
