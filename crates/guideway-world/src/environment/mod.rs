@@ -72,7 +72,7 @@ pub struct Environment {
     pub objects: Vec<StaticObject>,
     /// Lamps.
     pub lamps: Vec<StreetLamp>,
-    /// Where the walls of buildings stand: rectangles that nothing else can be in; corners x y counter-clockwise, world, m.
+    /// Where buildings stand: rectangles with walls all around; corners x y counter-clockwise, world, m.
     pub walled: Vec<[[f64; 2]; 4]>,
 }
 

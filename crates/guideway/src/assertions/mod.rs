@@ -9,7 +9,7 @@ use guideway_assert::{
     Violation, rank,
 };
 use guideway_core::{IdBuilder, Reporter};
-use guideway_schema::FrameRow;
+use guideway_schema::{FrameRow, RecordingRow};
 use guideway_store::{NodeKind, NodeRef, pick};
 use serde::Serialize;
 use serde_json::json;
@@ -374,11 +374,11 @@ impl Workspace {
     }
 
     fn recording_name(&self, recording_id: &str) -> Result<String, Error> {
-        let id = quote(recording_id);
-        let named = self.counts(&format!(
-            "SELECT name, count(*) FROM recordings WHERE recording_id = {id} GROUP BY name"
+        let recordings: Vec<RecordingRow> = self.rows(&format!(
+            "SELECT * FROM recordings WHERE recording_id = {}",
+            quote(recording_id)
         ))?;
-        Ok(named.into_iter().next().map(|(name, _)| name).unwrap_or_default())
+        Ok(recordings.into_iter().next().map(|row| row.name).unwrap_or_default())
     }
 
     /// What is usual for each class, by the labels of some frames.

@@ -104,13 +104,15 @@ pub struct BreakdownRow {
     pub ap75: Option<f64>,
 }
 
-/// A number of a slice that is no metric of the evaluation: of one that a query made.
+/// A number of a slice.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SliceValue {
     /// With the class, where it is of one.
     pub(super) slice: String,
     pub(super) class: Option<String>,
     pub(super) metric: &'static str,
+    #[serde(skip)]
+    pub(super) higher_is_better: bool,
     pub(super) value: Option<f64>,
     pub(super) lower: Option<f64>,
     pub(super) upper: Option<f64>,
@@ -195,34 +197,24 @@ impl Case {
         run_id: &str,
         bootstrap: &BootstrapParams,
     ) -> Result<Vec<MetricRow>, Error> {
-        let groups = self.truth.groups();
-        let mut rows = Vec::new();
-        for part in self.parts(cuts)? {
-            for PartValue {
-                cell,
-                value,
-                lower,
-                upper,
-            } in part.intervals(&groups, bootstrap)?
-            {
-                rows.push(MetricRow {
-                    run_id: run_id.to_owned(),
-                    metric: cell.metric.to_owned(),
-                    value,
-                    lower,
-                    upper,
-                    confidence: lower.map(|_| bootstrap.confidence),
-                    slice: slice_of(&part, cell.class, &self.truth.classes),
-                    support: i64::try_from(cell.support).ok(),
-                    unit: if cell.metric == "misses" { "count" } else { "1" }.to_owned(),
-                    higher_is_better: cell.higher_is_better(),
-                });
-            }
-        }
-        Ok(rows)
+        let values = self.slice_values(cuts, Some(bootstrap))?.into_iter();
+        Ok(values
+            .map(|own| MetricRow {
+                run_id: run_id.to_owned(),
+                metric: own.metric.to_owned(),
+                value: own.value,
+                lower: own.lower,
+                upper: own.upper,
+                confidence: own.lower.map(|_| bootstrap.confidence),
+                slice: own.slice,
+                support: i64::try_from(own.support).ok(),
+                unit: if own.metric == "misses" { "count" } else { "1" }.to_owned(),
+                higher_is_better: own.higher_is_better,
+            })
+            .collect())
     }
 
-    /// The numbers of slices that are not stored, with intervals where these are asked for.
+    /// The numbers of slices, with intervals where these are asked for.
     pub(super) fn slice_values(
         &self,
         cuts: &[Cut],
@@ -249,6 +241,7 @@ impl Case {
                 slice: slice_of(&part, own.cell.class, &self.truth.classes),
                 class: own.cell.class.map(|class| class_name(class, &self.truth.classes)),
                 metric: own.cell.metric,
+                higher_is_better: own.cell.higher_is_better(),
                 value: own.value,
                 lower: own.lower,
                 upper: own.upper,
