@@ -163,7 +163,8 @@ pub fn intervals(
     groups: &[u32],
     params: &BootstrapParams,
 ) -> Result<Vec<MetricInterval>, EvalError> {
-    let draws = Draws::new(matches, groups, params)?;
+    check_groups(matches, groups)?;
+    let draws = Draws::over(groups, None, params)?;
     let acc = matches.accumulate(None)?;
     let metrics = metrics(matches, &acc);
     let point = values(matches, &acc, &metrics);
@@ -193,50 +194,22 @@ pub fn compare(
     groups: &[u32],
     params: &BootstrapParams,
 ) -> Result<Vec<MetricDelta>, EvalError> {
-    compare_within(run_a, run_b, groups, None, params)
-}
-
-/// [`compare`] on the images of a slice, one flag per image.
-pub fn compare_within(
-    run_a: &Matches,
-    run_b: &Matches,
-    groups: &[u32],
-    slice: Option<&[bool]>,
-    params: &BootstrapParams,
-) -> Result<Vec<MetricDelta>, EvalError> {
     check_same(run_a, run_b)?;
-    let draws = Draws::within(run_a, groups, slice, params)?;
-    let whole = draws.slice_weights();
-    let (acc_a, acc_b) = (run_a.accumulate(whole.as_deref())?, run_b.accumulate(whole.as_deref())?);
-    let metrics = metrics(run_a, &acc_a);
-    let point_a = values(run_a, &acc_a, &metrics);
-    let point_b = values(run_b, &acc_b, &metrics);
-    let difference = |a: &[Option<f64>], b: &[Option<f64>]| -> Vec<Option<f64>> {
-        a.iter().zip(b).map(|(a, b)| Some((*b)? - (*a)?)).collect()
-    };
-    let samples = draws.samples(|weights| {
-        let a = values(run_a, &run_a.accumulate_serially(Some(weights)), &metrics);
-        let b = values(run_b, &run_b.accumulate_serially(Some(weights)), &metrics);
-        difference(&a, &b)
-    });
-    let delta = difference(&point_a, &point_b);
-    Ok(metrics
-        .iter()
-        .enumerate()
-        .map(|(i, metric)| {
-            let (lower, upper) = draws.percentiles(samples.iter().filter_map(|sample| sample[i]));
-            let p = delta[i].and_then(|delta| draws.p_value(delta, samples.iter().filter_map(|sample| sample[i])));
-            MetricDelta {
-                metric: metric.name.clone(),
-                class: metric.class.map(|(_, class)| class),
-                a: point_a[i],
-                b: point_b[i],
-                delta: delta[i],
-                lower,
-                upper,
-                p,
-                support: acc_a.support(metric.class.map(|(place, _)| place), metric.area),
-            }
+    check_groups(run_a, groups)?;
+    let acc = run_a.accumulate(None)?;
+    let metrics = metrics(run_a, &acc);
+    let names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
+    let deltas = compare_of(&names, groups, params, |second, times| {
+        let run = if second { run_b } else { run_a };
+        values(run, &run.accumulate_serially(Some(times)), &metrics)
+    })?;
+    Ok(deltas
+        .into_iter()
+        .zip(&metrics)
+        .map(|(delta, metric)| MetricDelta {
+            class: metric.class.map(|(_, class)| class),
+            support: acc.support(metric.class.map(|(place, _)| place), metric.area),
+            ..delta
         })
         .collect())
 }
@@ -427,6 +400,18 @@ pub(crate) fn check_same(a: &Matches, b: &Matches) -> Result<(), EvalError> {
     Ok(())
 }
 
+/// Has each image a group number?
+pub(crate) fn check_groups(matches: &Matches, groups: &[u32]) -> Result<(), EvalError> {
+    if groups.len() == matches.images as usize {
+        return Ok(());
+    }
+    Err(EvalError::Mismatch {
+        what: "numbers of images and of group numbers",
+        a: u64::from(matches.images),
+        b: groups.len() as u64,
+    })
+}
+
 /// Draws of groups.
 struct Draws<'a> {
     params: &'a BootstrapParams,
@@ -434,35 +419,9 @@ struct Draws<'a> {
     group: Vec<Option<u32>>,
     /// Groups that have images in the slice.
     count: u32,
-    is_slice: bool,
 }
 
 impl<'a> Draws<'a> {
-    fn new(matches: &Matches, groups: &[u32], params: &'a BootstrapParams) -> Result<Self, EvalError> {
-        Self::within(matches, groups, None, params)
-    }
-
-    fn within(
-        matches: &Matches,
-        groups: &[u32],
-        slice: Option<&[bool]>,
-        params: &'a BootstrapParams,
-    ) -> Result<Self, EvalError> {
-        let lengths = [Some(groups.len()), slice.map(<[bool]>::len)];
-        if let Some(wrong) = lengths
-            .into_iter()
-            .flatten()
-            .find(|len| *len != matches.images as usize)
-        {
-            return Err(EvalError::Mismatch {
-                what: "numbers of images and of group numbers",
-                a: u64::from(matches.images),
-                b: wrong as u64,
-            });
-        }
-        Self::over(groups, slice, params)
-    }
-
     fn over(groups: &[u32], slice: Option<&[bool]>, params: &'a BootstrapParams) -> Result<Self, EvalError> {
         if !(params.confidence > 0.0 && params.confidence < 1.0) {
             return Err(EvalError::Parameter {
@@ -497,13 +456,7 @@ impl<'a> Draws<'a> {
                 .map(|image| is_in(image).then(|| names.partition_point(|name| *name < groups[image]) as u32))
                 .collect(),
             count: names.len() as u32,
-            is_slice: slice.is_some(),
         })
-    }
-
-    /// Each image of the slice once; none without a slice.
-    fn slice_weights(&self) -> Option<Vec<u32>> {
-        self.is_slice.then(|| self.once())
     }
 
     /// Each thing of the slice once.

@@ -1,7 +1,9 @@
 //! Parts of a matched evaluation: the labels of a slice, of a size, of some frames.
 
 use super::matching::{ClassMatches, Matches, Outcome, Taken};
-use crate::bootstrap::{BootstrapParams, MetricDelta, check_same, compare_of_within, intervals_of_within};
+use crate::bootstrap::{
+    BootstrapParams, MetricDelta, check_groups, check_same, compare_of_within, intervals_of_within,
+};
 use crate::error::EvalError;
 use crate::objects3d::Slice;
 
@@ -320,7 +322,7 @@ impl Part {
     /// # Errors
     /// [`EvalError::Mismatch`] where there is not one group for each image, [`EvalError::Parameter`].
     pub fn intervals(&self, groups: &[u32], params: &BootstrapParams) -> Result<Vec<PartValue>, EvalError> {
-        self.check_groups(groups)?;
+        check_groups(&self.matches, groups)?;
         let ends = intervals_of_within(groups, self.frames.as_deref(), params, |times| {
             self.measure(Some(times))
         })?;
@@ -348,7 +350,7 @@ impl Part {
         groups: &[u32],
         params: &BootstrapParams,
     ) -> Result<Vec<MetricDelta>, EvalError> {
-        self.check_groups(groups)?;
+        check_groups(&self.matches, groups)?;
         check_same(&self.matches, &other.matches)?;
         let cells = self.cells();
         let metrics: Vec<&str> = cells.iter().map(|cell| cell.metric).collect();
@@ -364,16 +366,5 @@ impl Part {
                 ..delta
             })
             .collect())
-    }
-
-    fn check_groups(&self, groups: &[u32]) -> Result<(), EvalError> {
-        if groups.len() == self.matches.images as usize {
-            return Ok(());
-        }
-        Err(EvalError::Mismatch {
-            what: "numbers of images and of group numbers",
-            a: u64::from(self.matches.images),
-            b: groups.len() as u64,
-        })
     }
 }
