@@ -46,6 +46,14 @@ pub enum AssertError {
         /// The nearest group.
         suggestion: Option<String>,
     },
+    /// Walls that cannot be read.
+    #[error("{message}")]
+    Solids {
+        /// What is wrong, and at which feature.
+        message: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// No ticket has this id.
     #[error("there is no ticket {id}")]
     UnknownTicket {
@@ -83,6 +91,7 @@ impl Hint for AssertError {
                 suggestion: Some(name), ..
             } => Some(format!("did you mean {name:?}?")),
             Self::UnknownGroup { name, .. } => Some(format!("add a table [classes.{name}]")),
+            Self::Solids { hint, .. } => Some((*hint).to_owned()),
             Self::UnknownTicket { .. } => Some("`guideway ticket ls --state all` lists them".to_owned()),
             Self::AlreadyClosed {
                 state: State::Dismissed,

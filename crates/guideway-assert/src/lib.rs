@@ -15,6 +15,7 @@
 //! | [`ticket`] | one ticket for each cause: opened, closed, opened again; doing it twice changes nothing |
 //! | [`object`], [`priors`] | what was measured of each object, and what is usual for its class |
 //! | [`rank`] | labels by how likely they are wrong |
+//! | [`solids`] | walls, as a map gives them, and what is inside of them |
 //!
 //! # What is asserted
 //!
@@ -142,6 +143,7 @@ mod seen;
 mod signal_speed;
 mod signal_stream;
 pub mod signals;
+pub mod solids;
 mod stream;
 pub mod ticket;
 mod time_rules;
@@ -159,6 +161,7 @@ pub use rank::{Cause, Reason, Suspect, rank};
 pub use rule::{Rule, Scope, Severity, Subject};
 pub use rules::{ClassLimits, Rules};
 pub use signals::{Signal, SignalChecker, SignalKind};
+pub use solids::Solids;
 pub use ticket::{Closing, Merged, Occurrence, Run, State, Ticket, Tickets};
 pub use time_rules::NO_PRIORS;
 pub use violation::Violation;

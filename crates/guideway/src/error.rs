@@ -178,14 +178,12 @@ pub enum ErrorKind {
         source: AssertError,
     },
     /// A file of walls is wrong.
-    #[error("{message}\n  in {}", path.display())]
+    #[error("{source}\n  in {}", path.display())]
     SolidsFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it, and at which feature.
-        message: String,
-        /// What to do.
-        hint: String,
+        source: AssertError,
     },
     /// A gate's file is wrong.
     #[error("{message}\n  in {}", path.display())]
@@ -422,7 +420,6 @@ impl Hint for Error {
             | ErrorKind::NotFound { hint, .. }
             | ErrorKind::Failed { hint, .. }
             | ErrorKind::GateFile { hint, .. }
-            | ErrorKind::SolidsFile { hint, .. }
             | ErrorKind::ResultsFile { hint, .. }
             | ErrorKind::Interrupted { hint, .. } => Some(hint.clone()),
             ErrorKind::Straddle { .. } => {
@@ -442,7 +439,9 @@ impl Hint for Error {
             }
             ErrorKind::Train(err) => err.hint(),
             ErrorKind::DetectorFile { source, .. } => source.hint(),
-            ErrorKind::Assert(err) | ErrorKind::RulesFile { source: err, .. } => err.hint(),
+            ErrorKind::Assert(err)
+            | ErrorKind::RulesFile { source: err, .. }
+            | ErrorKind::SolidsFile { source: err, .. } => err.hint(),
             ErrorKind::LoopFile { hint, .. } => hint.clone().or_else(|| {
                 Some("`guideway docs schema loop` and `guideway docs schema experiment` list every key".to_owned())
             }),

@@ -2,13 +2,13 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use guideway_assert::{
-    Checker, Found, Merged, NotChecked, Object, Outcome, Priors, Run, Sample, SignalChecker, Subject, Suspect, Tickets,
-    Violation, rank,
+    Checker, Found, Merged, NotChecked, Object, Outcome, Priors, Run, Sample, SignalChecker, Solids, Subject, Suspect,
+    Tickets, Violation, rank,
 };
-use guideway_core::{IdBuilder, Reporter};
+use guideway_core::{IdBuilder, Reporter, Warning};
 use guideway_schema::{FrameRow, RecordingRow};
 use guideway_store::{NodeKind, NodeRef, pick};
 use serde::Serialize;
@@ -23,14 +23,12 @@ use crate::workspace::{Workspace, quote};
 mod boxes;
 mod ground;
 mod signals;
-mod solids;
 #[cfg(test)]
 mod tests;
 mod tickets;
 
 use boxes::{Whose, frame_at, observations};
 use ground::Ground;
-use solids::Solids;
 
 pub use guideway_assert::{Rule, Rules, State, Ticket};
 
@@ -167,11 +165,11 @@ impl Workspace {
         let solids = match &options.solids {
             None => None,
             Some(path) => {
-                let solids = Solids::read(path, reporter)?;
-                id = id.text("solids").text(&solids.digest);
+                let (solids, digest) = read_solids(path, reporter)?;
+                id = id.text("solids").text(&digest);
                 let file = NodeRef::new(NodeKind::File, guideway_core::uri::from_path(path));
-                inputs.push(file.with_detail(json!({ "digest": solids.digest })));
-                Some(solids)
+                inputs.push(file.with_detail(json!({ "digest": digest })));
+                Some((solids, digest))
             }
         };
         let checked = self.frame_list(&format!(
@@ -202,7 +200,7 @@ impl Workspace {
         let mut suspicious = Found::default();
         self.check_frames(
             &look,
-            (whose, solids.as_ref()),
+            (whose, solids.as_ref().map(|(solids, _)| solids)),
             &mut checker,
             ("Checking", reporter),
             &mut |recording_id, place, mut found| {
@@ -277,7 +275,7 @@ impl Workspace {
                 .collect();
             let params = json!({
                 "source": report.source, "on": options.on, "predict_run_id": predict_run, "tracks_run_id": tracks, "priors": options.priors,
-                "rules": rules_text, "solids": options.solids, "solids_digest": solids.as_ref().map(|solids| &solids.digest), "report": &report,
+                "rules": rules_text, "solids": options.solids, "solids_digest": solids.as_ref().map(|(_, digest)| digest), "report": &report,
             });
             let mut runs = vec![(run.id, params)];
             if report.samples > 0 {
@@ -442,8 +440,27 @@ struct Look {
     without_stamp: u64,
 }
 
+/// The walls of a file, with the digest of its contents. What has no inside is left out with a warning.
+fn read_solids(path: &Path, reporter: &dyn Reporter) -> Result<(Solids, String), Error> {
+    let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
+    let (solids, left_out) = Solids::from_geojson(&bytes).map_err(|source| ErrorKind::SolidsFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    if left_out.count > 0 {
+        let kinds: Vec<&str> = left_out.kinds.iter().map(String::as_str).collect();
+        reporter.warn(Warning {
+            code: "no-polygon".to_owned(),
+            message: format!("geometries that have no inside are left out: {}", kinds.join(", ")),
+            location: path.display().to_string(),
+            count: left_out.count,
+        });
+    }
+    Ok((solids, blake3::hash(&bytes).to_hex().to_string()))
+}
+
 /// The rules of a file over the shipped ones, with the file's text.
-fn read_rules(path: Option<&std::path::Path>) -> Result<(Rules, String), Error> {
+fn read_rules(path: Option<&Path>) -> Result<(Rules, String), Error> {
     let Some(path) = path else {
         return Ok((Rules::shipped()?, String::new()));
     };

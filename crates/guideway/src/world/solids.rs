@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::atomic::write_atomic;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// The file's name.
 const FILE: &str = "solids.geojson";
@@ -37,12 +37,13 @@ impl SolidsFile {
             Err(err) => return Err(Error::io("read", &path, err)),
         };
         let Some(features) = by_recording(&before) else {
-            return Err(ErrorKind::SolidsFile {
-                path,
-                message: "the buildings of these worlds would be written over a file of something else".to_owned(),
-                hint: "rename it, or record into another folder".to_owned(),
-            }
-            .into());
+            return Err(Error::usage(
+                format!(
+                    "the buildings of these worlds would be written over a file of something else\n  in {}",
+                    path.display()
+                ),
+                "rename it, or record into another folder".to_owned(),
+            ));
         };
         Ok(Self {
             path,

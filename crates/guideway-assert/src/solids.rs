@@ -1,33 +1,42 @@
-//! Walls and other solid things: polygons of a GeoJSON file, and whether something is inside of one.
+//! Walls and other solid things: polygons in GeoJSON (RFC 7946, but in metres), and whether something is inside of one.
 //!
 //! Something is in a solid when its centre is and, of the corners of its footprint shrunk to half, three or all. What touches a facade has most of its footprint outside
 //! (labels and poses are off by decimetres, and maps draw eaves), and what is half inside is a matter of the map's or the label's edge; both stay away from this. Nothing of less
 //! than [`REACH_M`] about its centre counts, so that somebody in a doorway is not in the house.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use guideway_core::{Cuboid, Reporter, Warning};
+use guideway_core::Cuboid;
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::AssertError;
 
 /// Corners are looked at no nearer to the centre than this, along and across, m.
 const REACH_M: f64 = 0.3;
 /// Side of a cell of the grid, m.
 const CELL_M: f64 = 32.0;
 /// A polygon over more cells than this is looked at wherever anything is: a file may hold a whole country's coast.
-const MOST_CELLS: f64 = 4096.0;
+const MOST_CELLS: f64 = 256.0;
 /// Coordinates beyond this are no places on Earth, m.
 const FARTHEST_M: f64 = 1e8;
 /// In degrees a block of houses is a few thousandths wide.
 const DEGREES_WIDE: f64 = 0.05;
 
 /// The walls of a file, by recording.
+///
+/// ```
+/// use guideway_assert::{Cuboid, DVec3, Se3, Solids};
+///
+/// let house = br#"{"type": "Polygon", "coordinates": [[[0, 0], [20, 0], [20, 12], [0, 12], [0, 0]]]}"#;
+/// let (solids, left_out) = Solids::from_geojson(house)?;
+/// let walls = solids.of("0123", "drive.mcap").ok_or("no walls")?;
+/// let car = |x| Cuboid::new(Se3::from_yaw(0.0, DVec3::new(x, 6.0, 0.8))?, [4.4, 1.8, 1.5]);
+/// assert!(walls.hold(&car(10.0)?) && !walls.hold(&car(-2.0)?));
+/// assert_eq!(left_out.count, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub(super) struct Solids {
-    /// Of the file's contents.
-    pub(super) digest: String,
+pub struct Solids {
     /// Those of every recording.
     common: Grid,
     /// Those of one recording, by its name or id.
@@ -35,7 +44,17 @@ pub(super) struct Solids {
 }
 
 /// The walls of one recording.
-pub(super) struct Walls<'a>(Vec<&'a Grid>);
+#[derive(Debug)]
+pub struct Walls<'a>(Vec<&'a Grid>);
+
+/// Geometries that have no inside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NoInside {
+    /// How many.
+    pub count: u64,
+    /// Their types.
+    pub kinds: BTreeSet<String>,
+}
 
 /// A polygon: rings that end where they begin. What an odd number of them surround is inside.
 #[derive(Debug)]
@@ -55,26 +74,16 @@ struct Grid {
 }
 
 impl Solids {
-    /// Reads a FeatureCollection, a Feature or a geometry. What is no polygon is left out with a warning.
-    pub(super) fn read(path: &Path, reporter: &dyn Reporter) -> Result<Self, Error> {
-        let bytes = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
+    /// Reads a FeatureCollection, a Feature or a geometry, in metres in the world frame; what has no inside is left out and counted. A feature with the property
+    /// `recording` is limited to the recording of that name or id.
+    ///
+    /// # Errors
+    /// [`AssertError::Solids`] for what is no such thing, holds no polygon, or seems to be in degrees.
+    pub fn from_geojson(bytes: &[u8]) -> Result<(Self, NoInside), AssertError> {
         let mut parsed = Parsed::default();
-        let done = parse(&bytes, &mut parsed);
-        done.map_err(|Wrong { message, hint }| ErrorKind::SolidsFile {
-            path: path.to_owned(),
-            message,
-            hint: hint.to_owned(),
-        })?;
-        if parsed.others > 0 {
-            reporter.warn(Warning {
-                code: "no-polygon".to_owned(),
-                message: format!("geometries that have no inside are left out: {}", list(&parsed.kinds)),
-                location: path.display().to_string(),
-                count: parsed.others,
-            });
-        }
+        let done = parse(bytes, &mut parsed);
+        done.map_err(|Wrong { message, hint }| AssertError::Solids { message, hint })?;
         let mut solids = Self {
-            digest: blake3::hash(&bytes).to_hex().to_string(),
             common: Grid::default(),
             own: BTreeMap::new(),
         };
@@ -84,11 +93,11 @@ impl Solids {
                 Some(name) => solids.own.entry(name).or_default().add(shape),
             }
         }
-        Ok(solids)
+        Ok((solids, parsed.others))
     }
 
     /// The walls of a recording; nothing where the file says nothing of it.
-    pub(super) fn of(&self, recording_id: &str, name: &str) -> Option<Walls<'_>> {
+    pub fn of(&self, recording_id: &str, name: &str) -> Option<Walls<'_>> {
         let mut grids: Vec<&Grid> = Vec::new();
         grids.extend((!self.common.shapes.is_empty()).then_some(&self.common));
         grids.extend(self.own.get(recording_id));
@@ -101,7 +110,7 @@ impl Solids {
 
 impl Walls<'_> {
     /// Is most of something, in the world, inside?
-    pub(super) fn hold(&self, cuboid: &Cuboid) -> bool {
+    pub fn hold(&self, cuboid: &Cuboid) -> bool {
         let (sin, cos) = cuboid.yaw().sin_cos();
         let (ahead, aside) = ((cuboid.length / 4.0).max(REACH_M), (cuboid.width / 4.0).max(REACH_M));
         let at =
@@ -176,9 +185,14 @@ const RECORDING: &str = "it limits a feature to one recording: a name or id of `
 struct Parsed {
     /// With the recording that each is limited to.
     shapes: Vec<(Option<String>, Shape)>,
-    /// Geometries without an inside.
-    others: u64,
-    kinds: BTreeSet<String>,
+    others: NoInside,
+}
+
+impl NoInside {
+    fn add(&mut self, kind: &str) {
+        self.count += 1;
+        self.kinds.insert(kind.to_owned());
+    }
 }
 
 fn wrong(message: impl Into<String>) -> Wrong {
@@ -208,8 +222,9 @@ fn parse(bytes: &[u8], out: &mut Parsed) -> Result<(), Wrong> {
         None => return Err(wrong("not GeoJSON: there is no `type`")),
     }
     if out.shapes.is_empty() {
-        return Err(wrong(if out.others > 0 {
-            format!("there is no polygon in it, only {}", list(&out.kinds))
+        return Err(wrong(if out.others.count > 0 {
+            let kinds: Vec<&str> = out.others.kinds.iter().map(String::as_str).collect();
+            format!("there is no polygon in it, only {}", kinds.join(", "))
         } else {
             "there is no polygon in it".to_owned()
         }));
@@ -266,8 +281,7 @@ fn feature(feature: &Value, out: &mut Parsed) -> Result<(), Wrong> {
     };
     match &feature["geometry"] {
         Value::Null => {
-            out.others += 1;
-            out.kinds.insert("null".to_owned());
+            out.others.add("null");
             Ok(())
         }
         shape => geometry(shape, recording, out),
@@ -302,8 +316,7 @@ fn geometry(geometry: &Value, recording: Option<&str>, out: &mut Parsed) -> Resu
             parts.iter().try_for_each(|part| self::geometry(part, recording, out))
         }
         Some(kind @ ("Point" | "MultiPoint" | "LineString" | "MultiLineString")) => {
-            out.others += 1;
-            out.kinds.insert(kind.to_owned());
+            out.others.add(kind);
             Ok(())
         }
         _ => Err(wrong(format!("there is no geometry of the type {}", geometry["type"]))),
@@ -359,22 +372,15 @@ fn polygon(rings: &Value) -> Result<Shape, Wrong> {
     Ok(Shape { rings: all, low, high })
 }
 
-fn list(kinds: &BTreeSet<String>) -> String {
-    kinds.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
-    use guideway_core::{DVec3, Se3, Silent};
+    use guideway_core::{DVec3, Se3};
     use serde_json::json;
 
     use super::*;
 
-    fn read(text: &str) -> Result<Solids, Error> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("walls.geojson");
-        std::fs::write(&path, text).unwrap();
-        Solids::read(&path, &Silent)
+    fn read(text: &str) -> Result<Solids, AssertError> {
+        Solids::from_geojson(text.as_bytes()).map(|(solids, _)| solids)
     }
 
     fn square(x: f64, y: f64, side: f64) -> Value {
@@ -468,7 +474,7 @@ mod tests {
             ),
         ] {
             let err = read(&text).unwrap_err().to_string();
-            assert!(err.contains(message) && err.contains("walls.geojson"), "{err}");
+            assert!(err.contains(message), "{err}");
         }
     }
 
