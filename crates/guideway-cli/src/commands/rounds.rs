@@ -82,8 +82,15 @@ fn run_experiment(context: &Context, args: &ExperimentArgs) -> Result<Outcome, E
         .text(format!("Against {}, paired by seed:", done.baseline))
         .grid(against);
     if !done.pool_shares.is_empty() {
-        let mut shares = Grid::new(&["arm", "with the whole pool", "reached with", "at the end", "with"])
-            .decimals(&["with the whole pool", "at the end"], 4);
+        let mut shares = Grid::new(&[
+            "arm",
+            "with the whole pool",
+            "reached with",
+            "at the end",
+            "with",
+            "difference",
+        ])
+        .decimals(&["with the whole pool", "at the end"], 4);
         let percent = |part: f64| format!("{:.1} %", part * 100.0);
         for share in &done.pool_shares {
             shares.push(vec![
@@ -92,6 +99,7 @@ fn run_experiment(context: &Context, args: &ExperimentArgs) -> Result<Outcome, E
                 json!(share.share.map_or_else(|| "not reached".to_owned(), percent)),
                 json!(share.last),
                 json!(percent(share.last_share)),
+                json!(share.difference_in_words()),
             ]);
         }
         report = report.grid(shares);

@@ -329,7 +329,14 @@ strategy = { kind = \"targeted\", like = \"SELECT * FROM labels WHERE x_max - x_
         .map(|one| one["what"].as_str().unwrap())
         .collect();
     assert_eq!(compared, ["KPI", "all classes", "car"]);
-    assert_eq!(done["pool_shares"].as_array().unwrap().len(), 3);
+    let shares = done["pool_shares"].as_array().unwrap();
+    assert_eq!(shares.len(), 3);
+    for share in shares {
+        let apart = share["last"].as_f64().unwrap() - share["full"].as_f64().unwrap();
+        let paired = &share["difference"];
+        assert!((paired["mean"].as_f64().unwrap() - apart).abs() < 1e-9, "{share}");
+        assert!(paired["lower"].as_f64() <= paired["upper"].as_f64());
+    }
     // The KPI is that of a part of the test set, which was frozen beside it.
     let sizes = "SELECT name, frames AS n FROM datasets WHERE name IN ('ab-slice', 'ab-test') ORDER BY name";
     let sizes = json(&bench, "ws", &["query", sizes]);

@@ -77,6 +77,8 @@ pub struct PoolShare {
     pub last: f64,
     /// The part of the pool labelled by then.
     pub last_share: f64,
+    /// That KPI less the one with the whole pool, paired by seed.
+    pub difference: Option<Paired>,
 }
 
 /// A number of a round, of its first so many models: the KPI, or a class's metric.
@@ -279,15 +281,25 @@ fn pool_shares(file: &ExperimentFile, ground: &Ground<'_>, courses: &[CourseResu
         return Vec::new();
     };
     let pool = (ground.pool_frames as f64).max(all.min(1.0));
+    // Courses of one arm come in the order of their seeds.
+    let at_the_end = |courses: &[&CourseResult], round: usize| -> Option<Vec<f64>> {
+        courses.iter().map(|course| course.rounds.get(round)?.kpi).collect()
+    };
+    let whole = at_the_end(&of_arm(FULL), 1);
     let shares = file.arm.iter().filter_map(|arm| {
-        let curve = curve(&of_arm(&arm.name));
+        let courses = of_arm(&arm.name);
+        let curve = curve(&courses);
         let (labelled, last) = curve.last().copied()?;
+        let own = at_the_end(&courses, curve.len() - 1);
         Some(PoolShare {
             arm: arm.name.clone(),
             full,
             share: cost_to_reach(&curve, full).map(|frames| frames / pool),
             last,
             last_share: labelled / pool,
+            difference: own
+                .zip(whole.as_ref())
+                .and_then(|(own, whole)| paired(&own, whole, file.confidence)),
         })
     });
     shares.collect()

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use guideway_eval::arms::{Estimate, RatioInterval, mean_interval};
+use guideway_eval::arms::{Estimate, Paired, RatioInterval, mean_interval};
 
 use super::compare::curve;
 use super::file::ExperimentFile;
-use super::{Comparison, CourseResult, ExperimentReport, FULL};
+use super::{Comparison, CourseResult, ExperimentReport, FULL, PoolShare};
 use crate::atomic::write_atomic;
 use crate::error::Error;
 use crate::page::{Page, digits};
@@ -22,13 +22,25 @@ pub(super) fn estimate(estimate: Option<&Estimate>) -> String {
     )
 }
 
+/// `+0.0123 (+0.0100 to +0.0146)`.
+fn difference(paired: Option<&Paired>) -> String {
+    paired.map_or_else(
+        || "–".to_owned(),
+        |d| format!("{:+.4} ({:+.4} to {:+.4})", d.mean, d.lower, d.upper),
+    )
+}
+
+impl PoolShare {
+    /// The difference to the whole pool with its interval, in words.
+    pub fn difference_in_words(&self) -> String {
+        difference(self.difference.as_ref())
+    }
+}
+
 impl Comparison {
     /// The difference with its interval, in words.
     pub fn difference_in_words(&self) -> String {
-        self.difference.as_ref().map_or_else(
-            || "–".to_owned(),
-            |d| format!("{:+.4} ({:+.4} to {:+.4})", d.mean, d.lower, d.upper),
-        )
+        difference(self.difference.as_ref())
     }
 
     /// The ratio of gains with its interval, in words.
@@ -146,10 +158,17 @@ impl Workspace {
                         .share
                         .map_or_else(|| "not reached".to_owned(), |part| format!("{:.1} %", part * 100.0)),
                     format!("{} with {:.1} %", digits(Some(share.last)), share.last_share * 100.0),
+                    share.difference_in_words(),
                 ]
             });
             page.table(
-                &["arm", "KPI with the whole pool", "reached with", "at the end"],
+                &[
+                    "arm",
+                    "KPI with the whole pool",
+                    "reached with",
+                    "at the end",
+                    "difference",
+                ],
                 rows.collect(),
             );
         }
