@@ -333,9 +333,31 @@ fn fixed(bench: &Bench, labels: &[Label]) {
     assert_eq!(written["events"], 2);
     let html = std::fs::read_to_string(bench.path("report/index.html")).unwrap();
     assert!(html.contains("Mistakes per hour"));
+    for picture in html.split("src=\"events/").skip(1) {
+        let name = picture.split('"').next().unwrap();
+        let jpeg = std::fs::read(bench.path("report/events").join(name)).unwrap();
+        assert!(jpeg.starts_with(&[0xff, 0xd8]), "{name}");
+    }
+    assert_eq!(html.matches("src=\"events/").count(), 2, "each event has its picture");
+
+    // This one finds nothing of a class that the other found most of.
+    let mut worse = Faulty::default();
+    let most =
+        labels
+            .iter()
+            .filter(|label| label.counts)
+            .fold(BTreeMap::new(), |mut counts: BTreeMap<&str, u32>, label| {
+                *counts.entry(&label.class).or_default() += 1;
+                counts
+            });
+    let lost = most.into_iter().max_by_key(|(_, count)| *count).unwrap().0;
+    for label in labels.iter().filter(|label| label.class != lost) {
+        worse.find(&label.frame, &label.class, (&label.ego, "ego"));
+    }
+    import(bench, "worse", "sweeps", &worse.lines);
 
     for (title, kind) in [("ghosts", "false_positive"), ("unseen", "miss")] {
-        let events = format!("SELECT event_id FROM events WHERE kind = '{kind}'");
+        let events = format!("SELECT event_id FROM events WHERE kind = '{kind}' AND run_id = '{faulty}'");
         let bug = bench.ws_json(&["bug", "new", title, "--events", &events]);
         let id = bug["bug_id"].as_str().unwrap();
         let check = |model: &str| {
@@ -351,17 +373,28 @@ fn fixed(bench: &Bench, labels: &[Label]) {
                 model,
             ]);
             let checked = run.json();
-            let checked = if checked["check"].is_object() {
+            if checked["check"].is_object() {
                 checked["check"].clone()
             } else {
                 checked
-            };
-            (checked["fixed"].clone(), checked["events"].clone())
+            }
         };
-        let (right, all) = check("right");
-        assert_eq!(right, all, "{kind}");
-        assert!(all.as_u64() > Some(0));
-        assert_eq!(check("faulty").0, 0, "{kind}");
+        assert_eq!(check("faulty")["fixed"], 0, "{kind}");
+        if kind == "false_positive" {
+            let worse = check("worse");
+            assert_eq!((&worse["passed"], &worse["closes"]), (&json!(true), &json!(false)));
+            let said: Vec<&str> = worse["worse"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
+            let of_class = format!("nuscenes/AP of class={lost} ");
+            assert!(said.iter().any(|loss| loss.starts_with(&of_class)), "{said:?}");
+        }
+        let right = check("right");
+        assert_eq!(right["fixed"], right["events"], "{kind}");
+        assert!(right["events"].as_u64() > Some(0) && right["closes"] == true, "{right}");
     }
 }
 

@@ -364,7 +364,6 @@ impl Case {
 
     /// Draws the precision–recall curves and the confusion matrix.
     pub(super) fn plots(&self, folder: &Path, title: &str, mixed: &Confusion) -> Result<Vec<(String, String)>, Error> {
-        std::fs::create_dir_all(folder).map_err(|source| Error::io("make the folder", folder, source))?;
         let mut plots = Vec::new();
         for (name, file, svg) in [
             (

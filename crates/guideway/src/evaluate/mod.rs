@@ -263,7 +263,13 @@ impl Workspace {
             event_params.iou,
             event_params.min_score,
         )?;
-        let plots = case.plots(&folder, &format!("{} on {on}", model.name), &mixed)?;
+        std::fs::create_dir_all(&folder).map_err(|source| Error::io("make the folder", &folder, source))?;
+        // Of what has no boxes they would be empty.
+        let plots = if case.space.frames() < case.truth.frames.len() as u64 {
+            case.plots(&folder, &format!("{} on {on}", model.name), &mixed)?
+        } else {
+            Vec::new()
+        };
         let [labels, predictions] = case.sizes();
         let report = EvalReport {
             run_id: run_id.clone(),

@@ -1,14 +1,14 @@
 //! An evaluation as a page: from how many mistakes an hour down to the frame.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use guideway_core::{BBox, Reporter};
+use guideway_core::{Reporter, Silent};
 use guideway_eval::bootstrap::BootstrapParams;
 use guideway_eval::calibration::{Calibration, calibrate, scored};
 use guideway_eval::coco::{CocoParams, DetectionState, IouType, assign, confusion};
-use guideway_eval::events::EventParams;
+use guideway_eval::events::{EventKind, EventParams, SpaceEventParams, find_events_in_space};
 use guideway_eval::stats::wilson;
-use guideway_ingest::media::MediaReader;
 use serde::Serialize;
 
 use super::breakdown::{BreakdownRow, SliceValue};
@@ -18,7 +18,7 @@ use super::{DiffOptions, Driven, EvalDiff, EvalReport, RESAMPLES};
 use crate::atomic::write_atomic;
 use crate::error::Error;
 use crate::event::{EventFilter, OpenOptions};
-use crate::page::{Page, digits, thumbnail};
+use crate::page::{Page, digits};
 use crate::plot::{BarPlot, LinePlot, Series};
 use crate::workspace::Workspace;
 
@@ -97,7 +97,11 @@ impl Workspace {
         let out = &options.out.clone().unwrap_or_else(|| self.report_dir("eval", name));
         std::fs::create_dir_all(out).map_err(|source| Error::io("make the folder", out, source))?;
         let (dataset, rows) = self.dataset_split(&report.on)?;
-        let case = self.case(&dataset, &rows, &report.predict_run_id)?;
+        let mut case = self.case(&dataset, &rows, &report.predict_run_id)?;
+        if report.frames_in_space > 0 {
+            // What is left out was said when it was evaluated.
+            case.space = self.in_space((&dataset, &rows), &report.predict_run_id, &Silent)?;
+        }
         let comparison = match &options.baseline {
             Some(baseline) => {
                 let how = DiffOptions {
@@ -144,7 +148,9 @@ impl Workspace {
             mistakes(&mut page, driven)?;
         }
         let events = self.gravest(&mut page, &report, (out, options.events), reporter)?;
-        classes(&mut page, &report);
+        if has_boxes(&report) {
+            classes(&mut page, &report);
+        }
         rule_sets(&mut page, &report);
         if !numbers.breakdown.is_empty() {
             breakdown(
@@ -197,9 +203,7 @@ impl Workspace {
         }
         let folder = out.join("events");
         std::fs::create_dir_all(&folder).map_err(|source| Error::io("make the folder", &folder, source))?;
-        let frames = self.frames_by_id(list.events.iter().map(|event| event.frame_id.as_str()))?;
         let task = reporter.begin("Opening events", Some(list.events.len() as u64), "events");
-        let mut media = MediaReader::new();
         let mut pictures = Vec::new();
         for event in &list.events {
             let name = event.mistake_id.get(..16).unwrap_or(&event.mistake_id);
@@ -208,7 +212,7 @@ impl Workspace {
                 out: Some(folder.join(format!("{name}.html"))),
                 clip: None,
             };
-            self.open_event(&event.mistake_id, &open, reporter)?;
+            let (_, small) = self.open_with_picture(&event.mistake_id, &open, PICTURE_WIDTH, reporter)?;
             task.advance(1);
             let what = event.class.as_ref().or(event.predicted_class.as_ref());
             let near = event
@@ -222,26 +226,7 @@ impl Workspace {
                 event.frames,
                 event.severity
             );
-            let detail = self.event(&event.mistake_id)?;
-            let boxes: Vec<BBox> = detail
-                .frames
-                .iter()
-                .filter(|row| row.frame_id == event.frame_id)
-                .filter_map(|row| {
-                    let shown = if row.label_box.is_empty() {
-                        &row.predicted_box
-                    } else {
-                        &row.label_box
-                    };
-                    let [x_min, y_min, x_max, y_max] = <[f64; 4]>::try_from(shown.as_slice()).ok()?;
-                    Some(BBox::new(x_min, y_min, x_max, y_max))
-                })
-                .collect();
             // A picture that cannot be read is no reason to have no report; its page says so.
-            let small = frames
-                .get(&event.frame_id)
-                .and_then(|frame| media.fetch(frame).ok())
-                .and_then(|found| thumbnail(&found.bytes, &boxes, PICTURE_WIDTH));
             if let Some(jpeg) = small {
                 write_atomic(&folder.join(format!("{name}.jpg")), &jpeg)?;
                 pictures.push((format!("events/{name}.jpg"), caption, format!("events/{name}.html")));
@@ -265,6 +250,11 @@ fn interval(ends: Option<[f64; 2]>, decimals: usize) -> String {
     )
 }
 
+/// Is any frame asked about boxes? Else COCO's metrics are empty.
+fn has_boxes(report: &EvalReport) -> bool {
+    report.frames_in_space < report.frames
+}
+
 fn summary(page: &mut Page, numbers: &Numbers<'_>) {
     let report = numbers.evaluation;
     let driven = report
@@ -283,11 +273,20 @@ fn summary(page: &mut Page, numbers: &Numbers<'_>) {
         report.predictions,
         report.run_id
     ));
+    if !has_boxes(report) {
+        page.text("All predictions are objects in space without boxes in images: what is wrong is told by the distance of centres, and COCO's metrics are empty.");
+    }
     let rows = report
         .metrics
         .iter()
+        .filter(|metric| metric.slice == "all" && metric.unit == "1" && metric.metric != "mistakes")
         .filter(|metric| {
-            metric.slice == "all" && metric.unit == "1" && metric.metric != "mistakes" && !is_rule_metric(metric)
+            if is_rule_metric(metric) {
+                // Their tables have the rest.
+                metric.higher_is_better && metric.lower.is_some()
+            } else {
+                has_boxes(report)
+            }
         })
         .map(|metric| {
             vec![
@@ -296,7 +295,10 @@ fn summary(page: &mut Page, numbers: &Numbers<'_>) {
                 interval(metric.lower.zip(metric.upper).map(|(lower, upper)| [lower, upper]), 4),
             ]
         });
-    page.table(&["metric", "value", "95 % interval"], rows.collect());
+    let rows: Vec<Vec<String>> = rows.collect();
+    if !rows.is_empty() {
+        page.table(&["metric", "value", "95 % interval"], rows);
+    }
 }
 
 fn mistakes(page: &mut Page, driven: &Driven) -> Result<(), Error> {
@@ -376,55 +378,9 @@ fn rule_sets(page: &mut Page, report: &EvalReport) {
 
 fn curves(page: &mut Page, case: &Case, numbers: &Numbers<'_>) -> Result<(), Error> {
     let report = numbers.evaluation;
-    let title = format!("{} on {}", report.model, report.on);
-    page.plot("precision-recall.svg", &case.precision_recall(&title)?)?;
-    let events = EventParams::default();
-    let mixed = confusion(
-        &case.truth.arrays,
-        &case.detections,
-        IouType::Bbox,
-        &CocoParams::default(),
-        events.iou,
-        events.min_score,
-    )?;
-    let matrix = case.confusion_plot(&title, &mixed);
-    page.svg("confusion.svg", &matrix.title, matrix.to_svg()?);
-    page.heading("Are scores probabilities?");
-    if numbers.calibration.is_none() {
-        page.text("There are no detections to say so.");
-    }
-    if let Some(calibration) = &numbers.calibration {
-        page.text(format!(
-            "Expected calibration error {:.4}, the largest gap {:.4}, over {} detections in {BINS} bins; right is what overlaps a label of its class by at least {IOU}.",
-            calibration.ece, calibration.largest, calibration.detections
-        ));
-        let plot = LinePlot {
-            title: "Reliability".to_owned(),
-            x_label: "score".to_owned(),
-            y_label: "precision".to_owned(),
-            y_range: Some((0.0, 1.0)),
-            series: vec![
-                Series {
-                    name: "the model".to_owned(),
-                    points: calibration.bins.iter().map(|bin| (bin.score, bin.precision)).collect(),
-                    band: calibration
-                        .bins
-                        .iter()
-                        .filter_map(|bin| {
-                            let right = (bin.precision * bin.detections as f64).round() as u64;
-                            let ends = wilson(right, bin.detections, 0.95)?;
-                            Some((bin.score, ends.lower, ends.upper))
-                        })
-                        .collect(),
-                },
-                Series {
-                    name: "calibrated".to_owned(),
-                    points: vec![(0.0, 0.0), (1.0, 1.0)],
-                    band: Vec::new(),
-                },
-            ],
-        };
-        page.plot("calibration.svg", &plot)?;
+    if has_boxes(report) {
+        matched(page, case, report)?;
+        calibrated(page, numbers.calibration.as_ref())?;
     }
     for (found, what, unit, file) in [
         (
@@ -440,6 +396,64 @@ fn curves(page: &mut Page, case: &Case, numbers: &Numbers<'_>) -> Result<(), Err
         }
         page.plot(file, &found_plot(found, what, unit))?;
     }
+    Ok(())
+}
+
+/// What the boxes of a run are matched with.
+fn matched(page: &mut Page, case: &Case, report: &EvalReport) -> Result<(), Error> {
+    let title = format!("{} on {}", report.model, report.on);
+    page.plot("precision-recall.svg", &case.precision_recall(&title)?)?;
+    let events = EventParams::default();
+    let mixed = confusion(
+        &case.truth.arrays,
+        &case.detections,
+        IouType::Bbox,
+        &CocoParams::default(),
+        events.iou,
+        events.min_score,
+    )?;
+    let matrix = case.confusion_plot(&title, &mixed);
+    page.svg("confusion.svg", &matrix.title, matrix.to_svg()?);
+    Ok(())
+}
+
+fn calibrated(page: &mut Page, calibration: Option<&Calibration>) -> Result<(), Error> {
+    page.heading("Are scores probabilities?");
+    let Some(calibration) = calibration else {
+        page.text("There are no detections to say so.");
+        return Ok(());
+    };
+    page.text(format!(
+            "Expected calibration error {:.4}, the largest gap {:.4}, over {} detections in {BINS} bins; right is what overlaps a label of its class by at least {IOU}.",
+            calibration.ece, calibration.largest, calibration.detections
+        ));
+    let plot = LinePlot {
+        title: "Reliability".to_owned(),
+        x_label: "score".to_owned(),
+        y_label: "precision".to_owned(),
+        y_range: Some((0.0, 1.0)),
+        series: vec![
+            Series {
+                name: "the model".to_owned(),
+                points: calibration.bins.iter().map(|bin| (bin.score, bin.precision)).collect(),
+                band: calibration
+                    .bins
+                    .iter()
+                    .filter_map(|bin| {
+                        let right = (bin.precision * bin.detections as f64).round() as u64;
+                        let ends = wilson(right, bin.detections, 0.95)?;
+                        Some((bin.score, ends.lower, ends.upper))
+                    })
+                    .collect(),
+            },
+            Series {
+                name: "calibrated".to_owned(),
+                points: vec![(0.0, 0.0), (1.0, 1.0)],
+                band: Vec::new(),
+            },
+        ],
+    };
+    page.plot("calibration.svg", &plot)?;
     Ok(())
 }
 
@@ -571,7 +585,7 @@ fn breakdown(page: &mut Page, heading: &str, file: &str, rows: &[BreakdownRow]) 
 }
 
 impl Case {
-    /// How many labels are found with the score from which mistakes are counted: by height of the box, and by distance.
+    /// How many labels are found with the score from which mistakes are counted: by height of the box, and by distance; in space those in range.
     fn found(&self) -> Result<(Vec<Found>, Vec<Found>), Error> {
         let params = EventParams::default();
         let arrays = &self.truth.arrays;
@@ -599,6 +613,22 @@ impl Case {
             let label = &self.truth.labels[row];
             if let (Some("ego"), [x, y, ..]) = (label.cuboid_frame.as_deref(), label.cuboid.as_slice()) {
                 add(&mut distances, x.hypot(*y), is_found);
+            }
+        }
+        let space = &self.space;
+        let wrong = find_events_in_space(
+            &space.truth,
+            &space.detections,
+            &space.keep,
+            &SpaceEventParams::default(),
+        )?;
+        let of_labels = wrong.iter().filter(|event| event.kind != EventKind::FalsePositive);
+        let wrong: BTreeSet<u32> = of_labels.filter_map(|event| event.label).collect();
+        for (row, cuboid) in (0..).zip(&space.truth.cuboid) {
+            let counts = space.keep.labels.as_ref().is_none_or(|keep| keep[row as usize]);
+            if counts {
+                let away = cuboid.center.truncate().length();
+                add(&mut distances, away, !wrong.contains(&row));
             }
         }
         Ok((heights, distances))

@@ -2,6 +2,7 @@
 
 mod clip;
 mod page;
+mod small;
 mod solid;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -237,6 +238,17 @@ impl Workspace {
     ///
     /// Only the messages of those seconds are read, however long the log is.
     pub fn open_event(&self, id: &str, options: &OpenOptions, reporter: &dyn Reporter) -> Result<OpenedEvent, Error> {
+        Ok(self.open_with_picture(id, options, 0, reporter)?.0)
+    }
+
+    /// Like [`open_event`](Self::open_event), with a picture of the worst moment so many pixels wide, JPEG; none where it cannot be read, or for a width of 0.
+    pub(crate) fn open_with_picture(
+        &self,
+        id: &str,
+        options: &OpenOptions,
+        width: u32,
+        reporter: &dyn Reporter,
+    ) -> Result<(OpenedEvent, Option<Vec<u8>>), Error> {
         if !(options.seconds >= 0.0 && options.seconds <= 600.0) {
             return Err(Error::usage(
                 format!("{} seconds around an event", options.seconds),
@@ -274,7 +286,8 @@ impl Workspace {
             clip::write(&around, path, reporter)?;
             opened.clip = Some(path.clone());
         }
-        Ok(opened)
+        let small = (width > 0).then(|| around.small(&moments, &media, width));
+        Ok((opened, small.flatten()))
     }
 
     fn around(&self, detail: EventDetail, seconds: f64) -> Result<Around, Error> {

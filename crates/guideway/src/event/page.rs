@@ -6,9 +6,10 @@ use std::io::Cursor;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use guideway_core::DVec3;
+use guideway_core::{BBox, DVec3};
+use guideway_eval::events::EventKind;
 use guideway_ingest::media::Media;
-use guideway_schema::FrameRow;
+use guideway_schema::{EventRow, FrameRow};
 use image::{ImageFormat, Rgb, RgbImage};
 
 use super::{Around, Moment, OpenedEvent};
@@ -154,6 +155,20 @@ fn facts(around: &Around) -> Vec<(&'static str, String)> {
     facts
 }
 
+/// What is wrong in a picture, px: an object that was missed, or else what was predicted.
+pub(super) fn outline(wrong: &EventRow) -> Option<BBox> {
+    let labelled = <[f64; 4]>::try_from(wrong.label_box.as_slice());
+    let predicted = <[f64; 4]>::try_from(wrong.predicted_box.as_slice());
+    // A miss has at most a prediction that nobody would have shown.
+    let corners = if wrong.kind == EventKind::Miss.name() {
+        labelled
+    } else {
+        predicted.or(labelled)
+    };
+    let [x_min, y_min, x_max, y_max] = corners.ok()?;
+    Some(BBox::new(x_min, y_min, x_max, y_max))
+}
+
 /// A camera's picture with its boxes.
 fn picture(
     html: &mut String,
@@ -234,15 +249,8 @@ fn picture(
         draw(corners, "#4fa3ff", 1.2, &format!("{} {:.2}", found.class, found.score));
     }
     for wrong in around.wrong(frame) {
-        let labelled = <[f64; 4]>::try_from(wrong.label_box.as_slice());
-        let predicted = <[f64; 4]>::try_from(wrong.predicted_box.as_slice());
-        // A miss has at most a prediction that nobody would have shown.
-        let corners = if wrong.kind == "miss" {
-            labelled
-        } else {
-            predicted.or(labelled)
-        };
-        if let Ok(corners) = corners {
+        if let Some(b) = outline(wrong) {
+            let corners = [b.x_min, b.y_min, b.x_max, b.y_max];
             draw(corners, "#ff4d4d", 3.0, &wrong.kind.replace('_', " "));
         }
     }
@@ -287,7 +295,7 @@ fn solids(html: &mut String, around: &Around, (moment, frame): (&Moment, &FrameR
 }
 
 /// The points of a sweep as a picture from above, PNG.
-fn sweep_picture(around: &Around, frame: &FrameRow, media: &Media) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn sweep_picture(around: &Around, frame: &FrameRow, media: &Media) -> Result<Option<Vec<u8>>, Error> {
     let unreadable = |err: &dyn std::fmt::Display| Error::corrupt(format!("the sweep {}", frame.name), err);
     let Some(points) = media.points().map_err(|err| unreadable(&err))? else {
         return Ok(None);
@@ -317,7 +325,7 @@ fn sweep_picture(around: &Around, frame: &FrameRow, media: &Media) -> Result<Opt
 }
 
 /// Where a point of the ego frame is in the view from above, px.
-fn pixel_above(point: DVec3) -> [f64; 2] {
+pub(super) fn pixel_above(point: DVec3) -> [f64; 2] {
     let scale = f64::from(ABOVE_PX) / (2.0 * ABOVE_M);
     [(ABOVE_M - point.y) * scale, (ABOVE_M - point.x) * scale]
 }
