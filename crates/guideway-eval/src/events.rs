@@ -21,6 +21,7 @@
 //!
 //! [`find_events_in_space`] does the same for objects in space, by the distance of their centres.
 
+mod found;
 mod space;
 
 use guideway_core::BBox;
@@ -31,6 +32,7 @@ use crate::coco::{
 };
 use crate::error::EvalError;
 
+pub use found::{FoundInSpace, FoundPart};
 pub use space::{SpaceEventParams, find_events_in_space};
 
 /// The kind of a mistake.

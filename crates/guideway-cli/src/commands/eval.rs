@@ -151,10 +151,16 @@ fn describe(report: &EvalReport) -> Report {
             number(rate.per_km),
         ]);
     }
-    let mut slices = Grid::new(&["slice", "labels", "missed", "recall", "lower", "upper", "AP", "AP50"])
-        .decimals(&["recall", "lower", "upper", "AP", "AP50"], 4);
+    let heads = ["slice", "labels", "missed", "recall", "lower", "upper", "AP", "AP50"];
+    // Slices of objects in space have no AP.
+    let columns = if report.frames_in_space < report.frames {
+        heads.len()
+    } else {
+        heads.len() - 2
+    };
+    let mut slices = Grid::new(&heads[..columns]).decimals(&heads[3..columns], 4);
     for row in report.breakdown().iter().filter(|row| row.class.is_none()) {
-        slices.push(vec![
+        let mut cells = vec![
             json!(row.slice),
             json!(row.labels),
             json!(row.misses),
@@ -163,7 +169,9 @@ fn describe(report: &EvalReport) -> Report {
             number(row.recall_interval.map(|[_, upper]| upper)),
             number(row.ap),
             number(row.ap50),
-        ]);
+        ];
+        cells.truncate(columns);
+        slices.push(cells);
     }
     let mut rows = Grid::new(&["metric", "slice", "value", "lower", "upper", "support"]);
     for metric in &report.metrics {

@@ -253,6 +253,23 @@ fn planted_mistakes_in_space_come_back_as_one_event_each() {
         let severity = event["severity"].as_f64().unwrap();
         assert!(severity > 0.0 && severity <= 1.0);
     }
+    let slices = "SELECT slice, metric, value, support FROM metrics WHERE slice LIKE 'range=%' AND metric IN ('recall', 'misses') ORDER BY slice, metric";
+    let slices = bench.ws_json(&["query", slices]);
+    let slices = slices.as_array().unwrap();
+    let sum = |metric: &str, column: &str| -> f64 {
+        let of_metric = slices.iter().filter(|row| row["metric"] == metric);
+        of_metric.map(|row| row[column].as_f64().unwrap()).sum()
+    };
+    assert_eq!(
+        sum("misses", "support") as usize,
+        labels.iter().filter(|label| label.counts).count()
+    );
+    let wrong = planted.iter().filter(|planted| planted.0 != "false_positive");
+    assert_eq!(
+        sum("misses", "value") as u64,
+        wrong.map(|planted| planted.5).sum::<u64>()
+    );
+    assert!(slices.iter().any(|row| row["slice"] == "range=20-40"), "{slices:?}");
     let rate = &report["driven"]["rates"][0];
     assert_eq!(rate["mistakes"], events.len());
     assert!(rate["per_hour"].as_f64().is_some_and(|rate| rate > 0.0) && rate["per_km"].is_f64());
@@ -329,10 +346,39 @@ fn fixed(bench: &Bench, labels: &[Label]) {
         rate["baseline"].as_f64() > Some(0.0) && rate["candidate"] == 0.0,
         "{rate}"
     );
-    let written = bench.ws_json(&["eval", "report", faulty, "--out", "report", "--events", "2"]);
+    let near = deltas
+        .iter()
+        .find(|delta| delta["metric"] == "recall" && delta["slice"] == "range=0-20")
+        .unwrap();
+    assert!(
+        near["baseline"].as_f64() < Some(1.0) && near["candidate"] == 1.0 && near["of_breakdown"] == true,
+        "{near}"
+    );
+    let by = "SELECT frame_id, recording_id AS slice FROM frames";
+    let sliced = bench.ws_json(&[
+        "eval",
+        "diff",
+        faulty,
+        report["run_id"].as_str().unwrap(),
+        "--by",
+        by,
+        "--resamples",
+        "50",
+    ]);
+    let of_frames = sliced["deltas"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|delta| delta["of_frames"] == true && delta["metric"] == "recall");
+    assert!(of_frames.count() >= 3);
+    let written = bench.ws_json(&["eval", "report", faulty, "--out", "report", "--by", by, "--events", "2"]);
     assert_eq!(written["events"], 2);
     let html = std::fs::read_to_string(bench.path("report/index.html")).unwrap();
-    assert!(html.contains("Mistakes per hour"));
+    assert!(html.contains("Mistakes per hour") && html.contains("less than 2 m from over ground"));
+    assert!(
+        html.contains("Labels found, by distance") && !html.contains("AP50"),
+        "nothing of boxes"
+    );
     for picture in html.split("src=\"events/").skip(1) {
         let name = picture.split('"').next().unwrap();
         let jpeg = std::fs::read(bench.path("report/events").join(name)).unwrap();

@@ -50,6 +50,7 @@ pub use iou::box_iou;
 pub use matching::{Assignment, ClassMatches, DetectionState, Matches, Outcome, Taken, assign, match_detections};
 pub use params::{AreaRange, CocoParams, IouType, linspace};
 pub use parts::{FoundAt, Part, PartCell, PartValue};
+pub(crate) use parts::{MISSES, RECALL, compared, with_intervals};
 pub use summary::{CategoryReport, ClassRow, CocoReport, Stat, class_table, summarize, summarize_class};
 
 pub(crate) use confusion::by_image;

@@ -48,8 +48,8 @@ impl PartCell {
     }
 }
 
-const RECALL: &str = "recall";
-const MISSES: &str = "misses";
+pub(crate) const RECALL: &str = "recall";
+pub(crate) const MISSES: &str = "misses";
 const AVERAGES: [(&str, Option<f64>); 3] = [("AP", None), ("AP50", Some(0.5)), ("AP75", Some(0.75))];
 
 /// A matched evaluation seen through a slice. Nothing is matched again.
@@ -323,21 +323,9 @@ impl Part {
     /// [`EvalError::Mismatch`] where there is not one group for each image, [`EvalError::Parameter`].
     pub fn intervals(&self, groups: &[u32], params: &BootstrapParams) -> Result<Vec<PartValue>, EvalError> {
         check_groups(&self.matches, groups)?;
-        let ends = intervals_of_within(groups, self.frames.as_deref(), params, |times| {
-            self.measure(Some(times))
-        })?;
-        let values = self.measure(None);
-        Ok(self
-            .cells()
-            .into_iter()
-            .zip(values.into_iter().zip(ends))
-            .map(|(cell, (value, [lower, upper]))| PartValue {
-                cell,
-                value,
-                lower,
-                upper,
-            })
-            .collect())
+        with_intervals(self.cells(), (groups, self.frames.as_deref()), params, |weights| {
+            self.measure(weights)
+        })
     }
 
     /// The differences to the same part of another run, in the order of [`Part::cells`], drawn in pairs.
@@ -352,19 +340,52 @@ impl Part {
     ) -> Result<Vec<MetricDelta>, EvalError> {
         check_groups(&self.matches, groups)?;
         check_same(&self.matches, &other.matches)?;
-        let cells = self.cells();
-        let metrics: Vec<&str> = cells.iter().map(|cell| cell.metric).collect();
-        let deltas = compare_of_within(&metrics, groups, self.frames.as_deref(), params, |second, times| {
-            if second { other } else { self }.measure(Some(times))
-        })?;
-        Ok(deltas
-            .into_iter()
-            .zip(cells)
-            .map(|(delta, cell)| MetricDelta {
-                class: cell.class,
-                support: cell.support,
-                ..delta
-            })
-            .collect())
+        compared(
+            self.cells(),
+            (groups, self.frames.as_deref()),
+            params,
+            |second, times| if second { other } else { self }.measure(Some(times)),
+        )
     }
+}
+
+/// The numbers of a part that `measure` gives for a weight per frame, with their intervals. Draws are from the groups of those frames that are flagged, if there are flags.
+pub(crate) fn with_intervals(
+    cells: Vec<PartCell>,
+    (groups, frames): (&[u32], Option<&[bool]>),
+    params: &BootstrapParams,
+    measure: impl Fn(Option<&[u32]>) -> Vec<Option<f64>> + Sync,
+) -> Result<Vec<PartValue>, EvalError> {
+    let ends = intervals_of_within(groups, frames, params, |times| measure(Some(times)))?;
+    let values = measure(None).into_iter().zip(ends);
+    Ok(cells
+        .into_iter()
+        .zip(values)
+        .map(|(cell, (value, [lower, upper]))| PartValue {
+            cell,
+            value,
+            lower,
+            upper,
+        })
+        .collect())
+}
+
+/// The differences between two parts that have the same cells, drawn in pairs: `measure` gives the numbers of either (false: the first).
+pub(crate) fn compared(
+    cells: Vec<PartCell>,
+    (groups, frames): (&[u32], Option<&[bool]>),
+    params: &BootstrapParams,
+    measure: impl Fn(bool, &[u32]) -> Vec<Option<f64>> + Sync,
+) -> Result<Vec<MetricDelta>, EvalError> {
+    let metrics: Vec<&str> = cells.iter().map(|cell| cell.metric).collect();
+    let deltas = compare_of_within(&metrics, groups, frames, params, measure)?;
+    Ok(deltas
+        .into_iter()
+        .zip(cells)
+        .map(|(delta, cell)| MetricDelta {
+            class: cell.class,
+            support: cell.support,
+            ..delta
+        })
+        .collect())
 }

@@ -1,9 +1,10 @@
 //! Mistakes among objects in space: by hand, against the rules written down once more, and what must hold whatever is there.
 
 use guideway_core::{Cuboid, DVec3};
-use guideway_eval::events::{Cause, Event, EventKind, SpaceEventParams, find_events_in_space};
+use guideway_eval::bootstrap::BootstrapParams;
+use guideway_eval::events::{Cause, Event, EventKind, FoundInSpace, SpaceEventParams, find_events_in_space};
 use guideway_eval::mistakes::{GroupParams, Sighting, Spot, group};
-use guideway_eval::objects3d::{Detections3d, Keep, Truth3d};
+use guideway_eval::objects3d::{Detections3d, Keep, Slice, Truth3d};
 use proptest::prelude::*;
 
 const CLASSES: u32 = 3;
@@ -361,4 +362,88 @@ fn a_false_alarm_in_space_goes_on_where_it_should_be_by_now() {
     // A box in an image has nothing to do with a place on the ground, and a place that is not a number with nothing at all.
     let odd = [seen(0, [f64::NAN, 0.0], [0.0; 2]), seen(1, [f64::NAN, 0.0], [0.0; 2])];
     assert_eq!(group(&odd, &GroupParams::default()).unwrap().len(), 2);
+}
+
+/// Class, metric, labels and value.
+type Row = (Option<u32>, &'static str, u64, Option<f64>);
+
+#[test]
+fn slices_say_what_is_found_in_them() {
+    let labels = [
+        (0, 0, 10.0, 0.0),
+        (0, 0, 30.0, 0.0),
+        (0, 1, 20.0, 0.0),
+        (1, 0, 10.0, 0.0),
+        (1, 2, 30.0, 0.0),
+    ];
+    // One of class 0 is missed, and another does not count; the one of class 1 has a wrong name.
+    let found = [(0, 0, 10.5, 0.0, 0.9), (0, 2, 20.0, 0.0, 0.9), (1, 2, 30.5, 0.0, 0.9)];
+    let (truth, detections) = columns(&labels, &found);
+    let keep = Keep {
+        labels: Some(vec![true, true, true, false, true]),
+        detections: None,
+    };
+    let seen = |detections: &Detections3d| {
+        let events = find_events_in_space(&truth, detections, &keep, &SpaceEventParams::default()).unwrap();
+        FoundInSpace::new(&truth, &keep, &events).unwrap()
+    };
+    let one = seen(&detections);
+    assert_eq!(
+        one.labels().collect::<Vec<_>>(),
+        [(0, true), (1, false), (2, false), (4, true)]
+    );
+    let rows = |slice: &Slice| -> Vec<Row> {
+        let part = one.part(slice).unwrap();
+        let cells = part.cells().into_iter().zip(part.values(None).unwrap());
+        cells
+            .map(|(cell, value)| (cell.class, cell.metric, cell.support, value))
+            .collect()
+    };
+    assert_eq!(
+        rows(&Slice::new("all")),
+        [
+            (None, "recall", 4, Some(0.5)),
+            (None, "misses", 4, Some(2.0)),
+            (Some(0), "recall", 2, Some(0.5)),
+            (Some(0), "misses", 2, Some(1.0)),
+            (Some(1), "recall", 1, Some(0.0)),
+            (Some(1), "misses", 1, Some(1.0)),
+            (Some(2), "recall", 1, Some(1.0)),
+            (Some(2), "misses", 1, Some(0.0)),
+        ]
+    );
+    let far = Slice::new("far").labels(vec![false, true, false, false, true]);
+    assert_eq!(rows(&far)[0], (None, "recall", 2, Some(0.5)));
+    let second = Slice::new("second").frames(vec![false, true]);
+    assert_eq!(
+        rows(&second)[..2],
+        [(None, "recall", 1, Some(1.0)), (None, "misses", 1, Some(0.0))]
+    );
+    assert_eq!(rows(&Slice::new("none").labels(vec![false; 5])), []);
+    assert!(one.part(&Slice::new("short").labels(vec![true])).is_err());
+
+    // A draw counts frames again, and intervals lie about the value where both frames have labels.
+    let all = one.part(&Slice::new("all")).unwrap();
+    assert_eq!(all.values(Some(&[1, 2])).unwrap()[..2], [Some(0.6), Some(2.0)]);
+    assert_eq!(all.values(Some(&[0, 1])).unwrap()[4], None, "no label of class 1 in it");
+    assert!(all.values(Some(&[1])).is_err());
+    let params = BootstrapParams::default();
+    let intervals = all.intervals(&[0, 1], &params).unwrap();
+    assert!(intervals[0].lower.unwrap() < 0.5 && intervals[0].upper.unwrap() > 0.5);
+    assert_eq!(intervals[4].lower, None, "one group has such labels");
+
+    // A run that finds what the other missed.
+    let mut more = detections.clone();
+    more.push(0, 0, at(30.0, 0.5), 0.8);
+    let other = seen(&more);
+    let deltas = all
+        .compare(&other.part(&Slice::new("all")).unwrap(), &[0, 1], &params)
+        .unwrap();
+    assert_eq!((deltas[0].a, deltas[0].b), (Some(0.5), Some(0.75)));
+    assert_eq!(
+        (deltas[1].metric.as_str(), deltas[1].delta, deltas[1].support),
+        ("misses", Some(-1.0), 4)
+    );
+    assert!(all.compare(&one.part(&far).unwrap(), &[0, 1], &params).is_err());
+    assert!(all.intervals(&[0], &params).is_err());
 }

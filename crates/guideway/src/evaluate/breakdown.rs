@@ -7,15 +7,17 @@
 //! | `occlusion=visible`, `partly`, `largely` | the column `occlusion` as KITTI counts; where the source gives the hidden part, below 0.1, below 0.5 and the rest |
 //! | `weather=…`, `time_of_day=…` | the frames' attributes |
 //!
+//! Objects in space, where no frame is asked about boxes, have the slices of all but the area, and of numbers recall and misses.
+//!
 //! Labels and frames of which something is not known are in none of its slices. False alarms count by their own size, and in slices of frames by their frame; by range and occlusion, which they do
 //! not have, each counts in every slice: see [`Part`].
 
 use std::collections::BTreeMap;
 
 use guideway_eval::EvalError;
-use guideway_eval::bootstrap::BootstrapParams;
-use guideway_eval::coco::{FoundAt, Matches, Part, PartValue};
-use guideway_eval::events::EventParams;
+use guideway_eval::bootstrap::{BootstrapParams, MetricDelta};
+use guideway_eval::coco::{FoundAt, Part, PartCell, PartValue};
+use guideway_eval::events::{EventParams, FoundInSpace, FoundPart, SpaceEventParams, find_events_in_space};
 use guideway_eval::objects3d::Slice;
 use guideway_eval::stats::wilson;
 use guideway_schema::MetricRow;
@@ -23,7 +25,7 @@ use guideway_store::Dataset;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::case::{Case, Truth};
+use super::case::{Case, LabelInfo, Truth};
 use super::mistakes::{ASK, RANGES_M};
 use super::{EvalReport, class_name};
 use crate::error::Error;
@@ -52,18 +54,6 @@ pub(super) enum Cut {
 }
 
 impl Cut {
-    fn part(&self, matches: &Matches) -> Result<Part, EvalError> {
-        let params = EventParams::default();
-        let at = FoundAt {
-            iou: params.iou,
-            min_score: params.min_score,
-        };
-        match self {
-            Self::Size(name, area) => matches.part_of_area(name, *area, at),
-            Self::Rows(slice) => matches.part(slice, at),
-        }
-    }
-
     /// Slices of frames by name, as a query makes them.
     pub(super) fn of_frames(slices: Vec<(String, Vec<bool>)>) -> Vec<Self> {
         let slices = slices.into_iter();
@@ -73,11 +63,58 @@ impl Cut {
     }
 }
 
-/// The name of a slice of a class, or of all.
-pub(super) fn slice_of(part: &Part, class: Option<u32>, classes: &[String]) -> String {
-    match class {
-        None => part.name.clone(),
-        Some(class) => format!("class={},{}", class_name(class, classes), part.name),
+/// What a matching is, seen through a slice.
+pub(super) enum Seen {
+    Boxes(Part),
+    Space(FoundPart),
+}
+
+impl Seen {
+    /// The name of the slice, of a class or of all.
+    pub(super) fn name(&self, class: Option<u32>, classes: &[String]) -> String {
+        let name = match self {
+            Self::Boxes(part) => &part.name,
+            Self::Space(part) => &part.name,
+        };
+        match class {
+            None => name.clone(),
+            Some(class) => format!("class={},{name}", class_name(class, classes)),
+        }
+    }
+
+    pub(super) fn cells(&self) -> Vec<PartCell> {
+        match self {
+            Self::Boxes(part) => part.cells(),
+            Self::Space(part) => part.cells(),
+        }
+    }
+
+    fn values(&self) -> Result<Vec<Option<f64>>, EvalError> {
+        match self {
+            Self::Boxes(part) => part.values(None),
+            Self::Space(part) => part.values(None),
+        }
+    }
+
+    fn intervals(&self, groups: &[u32], params: &BootstrapParams) -> Result<Vec<PartValue>, EvalError> {
+        match self {
+            Self::Boxes(part) => part.intervals(groups, params),
+            Self::Space(part) => part.intervals(groups, params),
+        }
+    }
+
+    /// The differences to the same slice of another run; `None` where that is asked about something else.
+    pub(super) fn compare(
+        &self,
+        other: &Self,
+        groups: &[u32],
+        params: &BootstrapParams,
+    ) -> Result<Option<Vec<MetricDelta>>, EvalError> {
+        match (self, other) {
+            (Self::Boxes(own), Self::Boxes(other)) => own.compare(other, groups, params).map(Some),
+            (Self::Space(own), Self::Space(other)) => own.compare(other, groups, params).map(Some),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -121,32 +158,27 @@ pub(super) struct SliceValue {
 
 impl Workspace {
     /// The slices that the labels and frames of an evaluation have.
-    pub(super) fn cuts(&self, truth: &Truth, (dataset, rows): (&Dataset, &[u64])) -> Result<Vec<Cut>, Error> {
+    pub(super) fn cuts(&self, case: &Case, (dataset, rows): (&Dataset, &[u64])) -> Result<Vec<Cut>, Error> {
+        let (truth, mut cuts) = (&case.truth, Vec::new());
+        if case.is_in_space() {
+            let labels = &case.space.labels;
+            let away = |label: &LabelInfo| Some(label.cuboid.first()?.hypot(*label.cuboid.get(1)?));
+            cut_labels(&mut cuts, labels.iter().map(|label| (away(label), label.occlusion)));
+            cuts.extend(Cut::of_frames(self.told_of_frames(truth)?));
+            return Ok(cuts);
+        }
         let areas = guideway_eval::coco::CocoParams::default().areas;
         let sizes = areas.iter().enumerate().skip(1);
-        let mut cuts: Vec<Cut> = sizes
-            .map(|(place, area)| Cut::Size(format!("area={}", area.label), place))
-            .collect();
+        cuts.extend(sizes.map(|(place, area)| Cut::Size(format!("area={}", area.label), place)));
         let facts = self.label_facts(dataset, rows)?;
-        let of = |label: &super::case::LabelInfo| facts.get(&label.label_id);
-        let mut push = |name: String, mask: Vec<bool>| {
-            if mask.contains(&true) {
-                cuts.push(Cut::Rows(Slice::new(&name).labels(mask)));
-            }
-        };
-        for (at, from) in RANGES_M.iter().enumerate() {
-            let to = RANGES_M.get(at + 1);
-            let name = to.map_or_else(|| format!("range={from}+"), |to| format!("range={from}-{to}"));
-            let is_in = |metres: f64| metres >= *from && to.is_none_or(|to| metres < *to);
-            let labels = truth.labels.iter();
-            let mask = labels.map(|label| of(label).and_then(|facts| facts.range_m).is_some_and(is_in));
-            push(name, mask.collect());
-        }
-        for (code, level) in (0..).zip(OCCLUSIONS) {
-            let labels = truth.labels.iter();
-            let mask = labels.map(|label| of(label).is_some_and(|facts| facts.occlusion == Some(code)));
-            push(format!("occlusion={level}"), mask.collect());
-        }
+        let known = truth.labels.iter().map(|label| {
+            let facts = facts.get(&label.label_id);
+            (
+                facts.and_then(|facts| facts.range_m),
+                facts.and_then(|facts| facts.occlusion),
+            )
+        });
+        cut_labels(&mut cuts, known);
         cuts.extend(Cut::of_frames(self.told_of_frames(truth)?));
         Ok(cuts)
     }
@@ -183,11 +215,59 @@ impl Workspace {
     }
 }
 
+/// Slices of labels by their distance over ground, m, and their occlusion, each where it is known.
+fn cut_labels(cuts: &mut Vec<Cut>, known: impl Iterator<Item = (Option<f64>, Option<i64>)>) {
+    let known: Vec<(Option<f64>, Option<i64>)> = known.collect();
+    let mut push = |name: String, is_in: &dyn Fn(Option<f64>, Option<i64>) -> bool| {
+        let mask: Vec<bool> = known.iter().map(|(away, occlusion)| is_in(*away, *occlusion)).collect();
+        if mask.contains(&true) {
+            cuts.push(Cut::Rows(Slice::new(&name).labels(mask)));
+        }
+    };
+    for (at, from) in RANGES_M.iter().enumerate() {
+        let to = RANGES_M.get(at + 1);
+        let name = to.map_or_else(|| format!("range={from}+"), |to| format!("range={from}-{to}"));
+        push(name, &|away, _| {
+            away.is_some_and(|metres| metres >= *from && to.is_none_or(|to| metres < *to))
+        });
+    }
+    for (code, level) in (0..).zip(OCCLUSIONS) {
+        push(format!("occlusion={level}"), &|_, occlusion| occlusion == Some(code));
+    }
+}
+
 impl Case {
     /// The matching seen through these slices.
-    pub(super) fn parts(&self, cuts: &[Cut]) -> Result<Vec<Part>, Error> {
-        let parts: Result<Vec<Part>, EvalError> = cuts.iter().map(|cut| cut.part(&self.matches)).collect();
-        Ok(parts?)
+    pub(super) fn parts(&self, cuts: &[Cut]) -> Result<Vec<Seen>, Error> {
+        let mut parts = Vec::with_capacity(cuts.len());
+        let params = EventParams::default();
+        let at = FoundAt {
+            iou: params.iou,
+            min_score: params.min_score,
+        };
+        let space = if self.is_in_space() {
+            Some(self.found_in_space()?)
+        } else {
+            None
+        };
+        for cut in cuts {
+            parts.push(match (cut, &space) {
+                (Cut::Rows(slice), Some(space)) => Seen::Space(space.part(slice)?),
+                (Cut::Rows(slice), None) => Seen::Boxes(self.matches.part(slice, at)?),
+                (Cut::Size(name, area), None) => Seen::Boxes(self.matches.part_of_area(name, *area, at)?),
+                // Nothing in space has an area in the image.
+                (Cut::Size(..), Some(_)) => continue,
+            });
+        }
+        Ok(parts)
+    }
+
+    /// Which labels of the frames that are asked about space are found.
+    pub(super) fn found_in_space(&self) -> Result<FoundInSpace, Error> {
+        let space = &self.space;
+        let params = SpaceEventParams::default();
+        let wrong = find_events_in_space(&space.truth, &space.detections, &space.keep, &params)?;
+        Ok(FoundInSpace::new(&space.truth, &space.keep, &wrong)?)
     }
 
     /// The numbers of slices as rows of the table `metrics`.
@@ -228,7 +308,7 @@ impl Case {
                 None => part
                     .cells()
                     .into_iter()
-                    .zip(part.values(None)?)
+                    .zip(part.values()?)
                     .map(|(cell, value)| PartValue {
                         cell,
                         value,
@@ -238,7 +318,7 @@ impl Case {
                     .collect(),
             };
             values.extend(measured.into_iter().map(|own| SliceValue {
-                slice: slice_of(&part, own.cell.class, &self.truth.classes),
+                slice: part.name(own.cell.class, &self.truth.classes),
                 class: own.cell.class.map(|class| class_name(class, &self.truth.classes)),
                 metric: own.cell.metric,
                 higher_is_better: own.cell.higher_is_better(),

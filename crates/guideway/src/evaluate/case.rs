@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use guideway_core::IdBuilder;
+use guideway_core::{IdBuilder, Silent};
 use guideway_eval::coco::{CocoParams, Confusion, Detections, GroundTruth, IouType, Matches, match_detections};
 use guideway_eval::events::{Event, SpaceEventParams, find_events_in_space};
 use guideway_schema::{EventRow, FrameRow, LabelRow, PredictionRow};
@@ -11,7 +11,7 @@ use guideway_store::{Columns, Dataset, Sample, SampleLabel};
 use guideway_train::Prediction;
 
 use super::rules::{Asked, InSpace};
-use super::{MOST_CURVES, PUSH_ROWS, class_name};
+use super::{EvalReport, MOST_CURVES, PUSH_ROWS, class_name};
 use crate::atomic::write_atomic;
 use crate::error::Error;
 use crate::placement::Moment;
@@ -209,6 +209,15 @@ pub(super) struct Wrong {
 }
 
 impl Workspace {
+    /// What an evaluation was computed from. What was left out of it was said when it was made.
+    pub(super) fn case_of(&self, report: &EvalReport, dataset: &Dataset, rows: &[u64]) -> Result<Case, Error> {
+        let mut case = self.case(dataset, rows, &report.predict_run_id)?;
+        if report.frames_in_space > 0 {
+            case.space = self.in_space((dataset, rows), &report.predict_run_id, &Silent)?;
+        }
+        Ok(case)
+    }
+
     /// The labels of some rows of a dataset, and the predictions of a run on them.
     pub(super) fn case(&self, dataset: &Dataset, rows: &[u64], predict_run: &str) -> Result<Case, Error> {
         let truth = Truth::new(self, dataset, rows, dataset.classes())?;
@@ -249,6 +258,12 @@ impl Case {
             .map(|event| Wrong { event, in_space: false });
         let in_space = in_space.into_iter().map(|event| Wrong { event, in_space: true });
         Ok(about_boxes.chain(in_space).collect())
+    }
+
+    /// Is every frame asked about space, and none about boxes?
+    pub(super) fn is_in_space(&self) -> bool {
+        let frames = self.truth.frames.len() as u64;
+        frames > 0 && self.space.frames() == frames
     }
 
     /// Labels and predictions in the frames that are asked about boxes, and those in space in the others.

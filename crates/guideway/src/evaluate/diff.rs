@@ -9,7 +9,7 @@ use guideway_eval::mistakes::{Exposure, GroupParams};
 use guideway_schema::{MetricRow, MistakeRow};
 use serde::Serialize;
 
-use super::breakdown::{Cut, slice_of};
+use super::breakdown::Cut;
 use super::case::{Case, Truth};
 use super::{EvalReport, slice};
 use crate::dataset::text;
@@ -131,8 +131,8 @@ impl Workspace {
             confidence: options.confidence,
         };
         let task = reporter.begin("Comparing", None, "steps");
-        let case_a = self.case(&dataset_a, &rows, &a.predict_run_id)?;
-        let case_b = self.case(&dataset_b, &rows, &b.predict_run_id)?;
+        let case_a = self.case_of(&a, &dataset_a, &rows)?;
+        let case_b = self.case_of(&b, &dataset_b, &rows)?;
         let mut raw = compared(&case_a, &case_b, &params)?;
         if let Some(sql) = &options.by {
             let cuts = self.cuts_of_query(sql, &case_a.truth)?;
@@ -143,7 +143,7 @@ impl Workspace {
                 ..raw
             }));
         }
-        let cuts = self.cuts(&case_a.truth, (&dataset_a, &rows))?;
+        let cuts = self.cuts(&case_a, (&dataset_a, &rows))?;
         raw.extend(parts_compared([&case_a, &case_b], &cuts, &params)?);
         raw.extend(self.rates_compared([&a, &b], &case_a.truth, &params)?);
         let tracks = self.tracks_compared([(&a, &case_a), (&b, &case_b)], (&dataset_a, &rows), &params)?;
@@ -323,10 +323,14 @@ fn parts_compared<'a>(
 ) -> Result<impl Iterator<Item = Raw> + use<'a>, Error> {
     let groups = a.truth.groups();
     let mut raw = Vec::new();
+    // Slices of labels are by the row, and those of boxes and of space have others.
+    if a.is_in_space() != b.is_in_space() {
+        return Ok(raw.into_iter());
+    }
     for (own, other) in a.parts(cuts)?.iter().zip(b.parts(cuts)?) {
-        let deltas = own.compare(&other, &groups, params)?;
+        let deltas = own.compare(&other, &groups, params)?.unwrap_or_default();
         raw.extend(own.cells().into_iter().zip(deltas).map(|(cell, delta)| Raw {
-            slice: slice_of(own, cell.class, &a.truth.classes),
+            slice: own.name(cell.class, &a.truth.classes),
             of_frames: false,
             of_breakdown: true,
             higher_is_better: cell.higher_is_better(),

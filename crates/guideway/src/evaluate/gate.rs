@@ -203,7 +203,7 @@ impl Workspace {
         let slices = match &gate.by {
             Some(sql) if diff.is_none() => {
                 let (dataset, rows) = self.dataset_split(&report.on)?;
-                let case = self.case(&dataset, &rows, &report.predict_run_id)?;
+                let case = self.case_of(&report, &dataset, &rows)?;
                 case.slice_values(&self.cuts_of_query(sql, &case.truth)?, None)?
             }
             _ => Vec::new(),

@@ -41,8 +41,8 @@ pub use report::{ReportOptions, WrittenReport};
 pub use rules::{EvalOptions, MetricSet, RuleRow, RuleSetReport, RuleTable};
 pub use tracking::{TrackScores, TrackingReport};
 
-/// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time. 3: breakdowns, events in space.
-const EVALUATION_VERSION: i64 = 3;
+/// Raised when an evaluation finds more than it did: then the same predictions are evaluated anew. 2: mistakes over time. 3: breakdowns, events in space. 4: breakdowns in space.
+const EVALUATION_VERSION: i64 = 4;
 /// Resamples behind the intervals of one evaluation.
 const RESAMPLES: u32 = 500;
 /// Rows of a table pushed at a time.
@@ -246,7 +246,7 @@ impl Workspace {
         let events: Vec<EventRow> = found.iter().map(|wrong| case.event_row(wrong, &run_id)).collect();
         let over_time = self.mistakes(&case, &found, &events, &run_id)?;
         task.note("slices");
-        let cuts = self.cuts(&case.truth, (&dataset, &rows))?;
+        let cuts = self.cuts(&case, (&dataset, &rows))?;
         let mut metrics = metrics;
         metrics.extend(case.breakdown(&cuts, &run_id, &bootstrap)?);
         metrics.extend(over_time.metrics);
@@ -265,10 +265,10 @@ impl Workspace {
         )?;
         std::fs::create_dir_all(&folder).map_err(|source| Error::io("make the folder", &folder, source))?;
         // Of what has no boxes they would be empty.
-        let plots = if case.space.frames() < case.truth.frames.len() as u64 {
-            case.plots(&folder, &format!("{} on {on}", model.name), &mixed)?
-        } else {
+        let plots = if case.is_in_space() {
             Vec::new()
+        } else {
+            case.plots(&folder, &format!("{} on {on}", model.name), &mixed)?
         };
         let [labels, predictions] = case.sizes();
         let report = EvalReport {

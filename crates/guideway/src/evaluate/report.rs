@@ -1,13 +1,12 @@
 //! An evaluation as a page: from how many mistakes an hour down to the frame.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use guideway_core::{Reporter, Silent};
+use guideway_core::Reporter;
 use guideway_eval::bootstrap::BootstrapParams;
 use guideway_eval::calibration::{Calibration, calibrate, scored};
 use guideway_eval::coco::{CocoParams, DetectionState, IouType, assign, confusion};
-use guideway_eval::events::{EventKind, EventParams, SpaceEventParams, find_events_in_space};
+use guideway_eval::events::{EventParams, SpaceEventParams};
 use guideway_eval::stats::wilson;
 use serde::Serialize;
 
@@ -97,11 +96,7 @@ impl Workspace {
         let out = &options.out.clone().unwrap_or_else(|| self.report_dir("eval", name));
         std::fs::create_dir_all(out).map_err(|source| Error::io("make the folder", out, source))?;
         let (dataset, rows) = self.dataset_split(&report.on)?;
-        let mut case = self.case(&dataset, &rows, &report.predict_run_id)?;
-        if report.frames_in_space > 0 {
-            // What is left out was said when it was evaluated.
-            case.space = self.in_space((&dataset, &rows), &report.predict_run_id, &Silent)?;
-        }
+        let case = self.case_of(&report, &dataset, &rows)?;
         let comparison = match &options.baseline {
             Some(baseline) => {
                 let how = DiffOptions {
@@ -157,8 +152,10 @@ impl Workspace {
                 &mut page,
                 "By size, range, occlusion and light",
                 "breakdown.svg",
-                &numbers.breakdown,
+                (&numbers.breakdown, has_boxes(&report)),
             )?;
+        }
+        if !numbers.breakdown.is_empty() && has_boxes(&report) {
             page.text(
                 "AP leaves labels of other slices out. A false alarm has a size and a frame, but no range and no occlusion in an image: there it counts in every slice, so that AP tells models apart on a slice; \
                  slices are told apart by recall.",
@@ -169,7 +166,12 @@ impl Workspace {
             compared(&mut page, diff);
         }
         let slices = BreakdownRow::of_values(&numbers.slices);
-        breakdown(&mut page, "Slices that were asked for", "slices.svg", &slices)?;
+        breakdown(
+            &mut page,
+            "Slices that were asked for",
+            "slices.svg",
+            (&slices, has_boxes(&report)),
+        )?;
         let json = out.join("report.json");
         let bytes = serde_json::to_vec_pretty(&numbers).map_err(|err| Error::corrupt("the report", err))?;
         write_atomic(&json, &bytes)?;
@@ -521,14 +523,28 @@ fn compared(page: &mut Page, diff: &EvalDiff) {
 }
 
 /// Slices of labels or frames: what is found of each, drawn and as a table, then by class.
-fn breakdown(page: &mut Page, heading: &str, file: &str, rows: &[BreakdownRow]) -> Result<(), Error> {
+fn breakdown(
+    page: &mut Page,
+    heading: &str,
+    file: &str,
+    (rows, has_boxes): (&[BreakdownRow], bool),
+) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
     page.heading(heading);
+    let space = SpaceEventParams::default();
+    let found = if has_boxes {
+        format!("overlaps by at least {IOU}")
+    } else {
+        format!(
+            "is less than {} m from over ground, from centre to centre,",
+            space.distance_m
+        )
+    };
+    let source = if has_boxes { "metrics" } else { "events" };
     page.text(format!(
-        "Found is what a detection of its class overlaps by at least {IOU} with a score from {}; all from the one matching that gives the metrics. Intervals are over recordings; \
-         where there is one, over labels.",
+        "Found is what a detection of its class {found} with a score from {}; all from the one matching that gives the {source}. Intervals are over recordings; where there is one, over labels.",
         EventParams::default().min_score
     ));
     let (of_all, of_class): (Vec<&BreakdownRow>, Vec<&BreakdownRow>) = rows.iter().partition(|row| row.class.is_none());
@@ -551,34 +567,28 @@ fn breakdown(page: &mut Page, heading: &str, file: &str, rows: &[BreakdownRow]) 
         page.svg(file, &plot.title, plot.to_svg()?);
     }
     let cells = |row: &BreakdownRow| {
-        vec![
+        let mut cells = vec![
             row.slice.clone(),
             row.labels.to_string(),
             row.misses.to_string(),
             digits(row.recall),
             interval(row.recall_interval, 3),
-            digits(row.ap),
-            digits(row.ap50),
-            digits(row.ap75),
-        ]
+        ];
+        if has_boxes {
+            cells.extend([row.ap, row.ap50, row.ap75].map(digits));
+        }
+        cells
     };
-    let head = [
-        "slice",
-        "labels",
-        "missed",
-        "recall",
-        "95 % interval",
-        "AP",
-        "AP50",
-        "AP75",
-    ];
+    let mut head = vec!["slice", "labels", "missed", "recall", "95 % interval"];
+    if has_boxes {
+        head.extend(["AP", "AP50", "AP75"]);
+    }
     page.table(&head, of_all.into_iter().map(cells).collect());
     let with_class = |row: &BreakdownRow| {
         let mut cells = cells(row);
         cells.insert(1, row.class.clone().unwrap_or_default());
         cells
     };
-    let mut head = head.to_vec();
     head.insert(1, "class");
     page.table(&head, of_class.into_iter().map(with_class).collect());
     Ok(())
@@ -615,21 +625,9 @@ impl Case {
                 add(&mut distances, x.hypot(*y), is_found);
             }
         }
-        let space = &self.space;
-        let wrong = find_events_in_space(
-            &space.truth,
-            &space.detections,
-            &space.keep,
-            &SpaceEventParams::default(),
-        )?;
-        let of_labels = wrong.iter().filter(|event| event.kind != EventKind::FalsePositive);
-        let wrong: BTreeSet<u32> = of_labels.filter_map(|event| event.label).collect();
-        for (row, cuboid) in (0..).zip(&space.truth.cuboid) {
-            let counts = space.keep.labels.as_ref().is_none_or(|keep| keep[row as usize]);
-            if counts {
-                let away = cuboid.center.truncate().length();
-                add(&mut distances, away, !wrong.contains(&row));
-            }
+        for (row, is_found) in self.found_in_space()?.labels() {
+            let center = self.space.truth.cuboid[row as usize].center;
+            add(&mut distances, center.truncate().length(), is_found);
         }
         Ok((heights, distances))
     }
