@@ -208,6 +208,7 @@ fn describe(report: &EvalReport) -> Report {
     } else if report.frames_in_space == report.frames {
         described
             .text("All predictions are objects in space without boxes in images: COCO's metrics are empty, and events are told by the distance of centres.")
+            .grid(slices)
             .grid(events)
             .grid(driven)
     } else {
