@@ -272,6 +272,10 @@ fn planted_mistakes_in_space_come_back_as_one_event_each() {
     assert!(slices.iter().any(|row| row["slice"] == "range=20-40"), "{slices:?}");
     let shown = bench.ws(&["eval", "show", report["run_id"].as_str().unwrap()]).stdout;
     assert!(shown.contains("range=0-20") && !shown.contains("AP50"), "{shown}");
+    assert!(
+        shown.contains("weather=") && shown.contains("time_of_day="),
+        "as the pictures say: {shown}"
+    );
     let rate = &report["driven"]["rates"][0];
     assert_eq!(rate["mistakes"], events.len());
     assert!(rate["per_hour"].as_f64().is_some_and(|rate| rate > 0.0) && rate["per_km"].is_f64());

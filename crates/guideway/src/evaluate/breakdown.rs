@@ -5,14 +5,14 @@
 //! | `area=small`, `medium`, `large` | the area in the image, as COCO has it |
 //! | `range=0-20`, …, `60+` | the distance over ground from the ego, m, of labels with cuboids |
 //! | `occlusion=visible`, `partly`, `largely` | the column `occlusion` as KITTI counts; where the source gives the hidden part, below 0.1, below 0.5 and the rest |
-//! | `weather=…`, `time_of_day=…` | the frames' attributes |
+//! | `weather=…`, `time_of_day=…` | the frames' attributes; of sweeps, what all pictures of their recording say |
 //!
 //! Objects in space, where no frame is asked about boxes, have the slices of all but the area, and of numbers recall and misses.
 //!
 //! Labels and frames of which something is not known are in none of its slices. False alarms count by their own size, and in slices of frames by their frame; by range and occlusion, which they do
 //! not have, each counts in every slice: see [`Part`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use guideway_eval::EvalError;
 use guideway_eval::bootstrap::{BootstrapParams, MetricDelta};
@@ -28,8 +28,9 @@ use serde_json::Value;
 use super::case::{Case, LabelInfo, Truth};
 use super::mistakes::{ASK, RANGES_M};
 use super::{EvalReport, class_name};
+use crate::dataset::ids;
 use crate::error::Error;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, quote};
 
 /// What slices are about.
 const KEYS: [&str; 5] = ["area", "range", "occlusion", "weather", "time_of_day"];
@@ -183,18 +184,66 @@ impl Workspace {
         Ok(cuts)
     }
 
-    /// Slices of frames by what their attributes say of weather and time of day.
+    /// What all pictures of a recording say of weather and time of day; nothing where they differ.
+    fn seen_in_pictures(&self, recordings: &BTreeSet<&str>) -> Result<BTreeMap<String, [Option<String>; 2]>, Error> {
+        let mut seen: BTreeMap<String, [BTreeSet<String>; 2]> = BTreeMap::new();
+        for part in recordings.iter().copied().collect::<Vec<_>>().chunks(ASK) {
+            for (place, (_, names)) in ATTRIBUTES.iter().enumerate() {
+                for name in *names {
+                    let told = format!("json_as_text(attributes, {})", quote(name));
+                    let counts = self.counts(&format!(
+                        "SELECT concat(recording_id, ' ', {told}), count(*) FROM frames \
+                         WHERE modality = 'camera' AND recording_id IN ({}) AND {told} IS NOT NULL GROUP BY 1",
+                        ids(part.iter().copied())
+                    ))?;
+                    for (both, _) in counts {
+                        if let Some((recording, value)) = both.split_once(' ') {
+                            let own = seen.entry(recording.to_owned()).or_default();
+                            own[place].insert(value.to_owned());
+                        }
+                    }
+                }
+            }
+        }
+        let only = |mut values: BTreeSet<String>| values.pop_first().filter(|_| values.is_empty());
+        Ok(seen
+            .into_iter()
+            .map(|(recording, values)| (recording, values.map(only)))
+            .collect())
+    }
+
+    /// Slices of frames by what their attributes say of weather and time of day; of sweeps by what all pictures of their recording say.
     fn told_of_frames(&self, truth: &Truth) -> Result<Vec<(String, Vec<bool>)>, Error> {
         let mut values: Vec<[Option<String>; 2]> = Vec::with_capacity(truth.frames.len());
+        // Sweeps, of which nobody wrote down the weather.
+        let mut silent = Vec::new();
         for part in truth.frames.chunks(ASK) {
             let rows = self.frames_by_id(part.iter().map(|frame| frame.frame_id.as_str()))?;
-            values.extend(part.iter().map(|frame| {
-                let told = rows.get(&frame.frame_id).and_then(|row| row.attributes.as_deref());
-                let told: Value = told
+            for frame in part {
+                let row = rows.get(&frame.frame_id);
+                let told: Value = row
+                    .and_then(|row| row.attributes.as_deref())
                     .and_then(|told| serde_json::from_str(told).ok())
                     .unwrap_or_default();
-                ATTRIBUTES.map(|(_, names)| names.iter().find_map(|name| told[*name].as_str().map(str::to_owned)))
-            }));
+                let of = |names: &[&str]| names.iter().find_map(|name| told[*name].as_str().map(str::to_owned));
+                let value = ATTRIBUTES.map(|(_, names)| of(names));
+                if value.contains(&None) && row.is_some_and(|row| row.modality != "camera") {
+                    silent.push(values.len());
+                }
+                values.push(value);
+            }
+        }
+        let recordings: BTreeSet<&str> = silent
+            .iter()
+            .map(|at| truth.frames[*at].recording_id.as_str())
+            .collect();
+        let seen = self.seen_in_pictures(&recordings)?;
+        for at in silent {
+            if let Some(seen) = seen.get(&truth.frames[at].recording_id) {
+                for (value, seen) in values[at].iter_mut().zip(seen) {
+                    *value = value.take().or_else(|| seen.clone());
+                }
+            }
         }
         let mut slices = Vec::new();
         for (place, (key, _)) in ATTRIBUTES.iter().enumerate() {
