@@ -84,6 +84,9 @@ pub(crate) enum TicketCommand {
         /// Only those of this assertion
         #[arg(long, value_name = "RULE")]
         rule: Option<String>,
+        /// Rows to print as text at most; other formats print all
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        max_rows: usize,
     },
     /// Show a ticket with its evidence
     Show {

@@ -123,7 +123,7 @@ fn ls(context: &Context) -> Result<Outcome, Error> {
 
 pub(crate) fn ticket(context: &Context, command: &TicketCommand) -> Result<Outcome, Error> {
     match command {
-        TicketCommand::Ls { state, rule } => list(context, *state, rule.as_deref()),
+        TicketCommand::Ls { state, rule, max_rows } => list(context, (*state, rule.as_deref()), *max_rows),
         TicketCommand::Show { ticket } => {
             let ticket = context.workspace()?.ticket(ticket)?;
             context.print(&show(&ticket))?;
@@ -151,7 +151,7 @@ pub(crate) fn ticket(context: &Context, command: &TicketCommand) -> Result<Outco
     }
 }
 
-fn list(context: &Context, state: TicketState, rule: Option<&str>) -> Result<Outcome, Error> {
+fn list(context: &Context, (state, rule): (TicketState, Option<&str>), max_rows: usize) -> Result<Outcome, Error> {
     let mut tickets = context.workspace()?.tickets()?;
     let wanted = |ticket: &Ticket| match state {
         TicketState::Open => ticket.is_open(),
@@ -166,7 +166,7 @@ fn list(context: &Context, state: TicketState, rule: Option<&str>) -> Result<Out
             .then(b.frames().cmp(&a.frames()))
             .then(a.id.cmp(&b.id))
     });
-    let mut grid = Grid::new(&[
+    let mut rows = Grid::new(&[
         "ticket",
         "state",
         "severity",
@@ -177,8 +177,9 @@ fn list(context: &Context, state: TicketState, rule: Option<&str>) -> Result<Out
         "frames",
         "owner",
     ]);
-    for ticket in &tickets {
-        grid.push(vec![
+    let mut grid = rows.clone();
+    for (at, ticket) in tickets.iter().enumerate() {
+        let row = vec![
             json!(short(&ticket.id)),
             json!(ticket.state.name()),
             json!(ticket.severity.name()),
@@ -188,11 +189,20 @@ fn list(context: &Context, state: TicketState, rule: Option<&str>) -> Result<Out
             json!(ticket.source),
             json!(ticket.frames()),
             json!(ticket.owner),
-        ]);
+        ];
+        if at < max_rows {
+            grid.push(row.clone());
+        }
+        rows.push(row);
     }
-    let mut report = Report::new(&tickets).rows(grid.clone());
-    report = if grid.is_empty() {
+    let mut report = Report::new(&tickets).rows(rows);
+    report = if tickets.is_empty() {
         report.text("No such tickets. `guideway assert run` opens them, and `--state all` lists every one.")
+    } else if tickets.len() > max_rows {
+        let (shown, all) = (count(max_rows as u64), count(tickets.len() as u64));
+        report
+            .grid(grid)
+            .text(format!("the gravest {shown} of {all}; `--max-rows` prints more"))
     } else {
         report.grid(grid)
     };

@@ -69,6 +69,11 @@ fn a_fault_of_a_signal_is_one_ticket_whosever_boxes_are_checked() {
     );
     let recordings = bench.ws_json(&["query", "SELECT recording_id id FROM recordings WHERE name LIKE 'bad%'"]);
     assert!(tickets.iter().all(|t| t["recording"] == recordings[0]["id"]));
+    let short = bench.ws(&["ticket", "ls", "--max-rows", "1"]).stdout;
+    assert!(
+        short.contains("the gravest 1 of 2") && !(short.contains("gap") && short.contains("signal_jump")),
+        "{short}"
+    );
     let silent = tickets.iter().find(|t| t["rule"] == "gap").unwrap();
     assert_eq!(
         silent["evidence"][0]["message"],
