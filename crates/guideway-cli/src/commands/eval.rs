@@ -227,6 +227,11 @@ fn describe(report: &EvalReport) -> Report {
             described = described.text(note);
         }
     }
+    for table in report.rule_slice_tables() {
+        described = described
+            .text(format!("Slices by the rules of {}:", table.title))
+            .grid(rule_grid(&table));
+    }
     described
         .pairs(report.plots.iter().map(|(name, path)| (name.clone(), path.clone())))
         .rows(rows)

@@ -78,9 +78,17 @@ impl Matches {
     /// # Errors
     /// When there is not one number per frame.
     pub fn report_of_draw(&self, times: &[u32]) -> Result<Av2Report, EvalError> {
-        let slice = Slice::new("draw").times(times.to_vec());
+        self.report_of_part(&Slice::new("draw").times(times.to_vec()))
+    }
+
+    /// The numbers of a slice, in which a category that loses all of its labels is not in the report, and not in the means: those of two slices with different categories can be
+    /// told apart.
+    ///
+    /// # Errors
+    /// When a mask has another length than the columns that were matched.
+    pub fn report_of_part(&self, slice: &Slice) -> Result<Av2Report, EvalError> {
         slice.check(&self.rows)?;
-        Ok(self.report_of(&slice, true))
+        Ok(self.report_of(slice, true))
     }
 
     fn report_of(&self, slice: &Slice, without_lost: bool) -> Av2Report {

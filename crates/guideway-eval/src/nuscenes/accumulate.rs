@@ -71,9 +71,16 @@ impl Matches {
     /// # Errors
     /// When there is not one number per frame.
     pub fn report_of_draw(&self, times: &[u32]) -> Result<NuScenesReport, EvalError> {
-        let slice = Slice::new("draw").times(times.to_vec());
+        self.report_of_part(&Slice::new("draw").times(times.to_vec()))
+    }
+
+    /// The numbers of a slice, in which a class that loses all of its labels is not in the report, and not in the means: those of two slices with different classes can be told apart.
+    ///
+    /// # Errors
+    /// When a mask has another length than the columns that were matched.
+    pub fn report_of_part(&self, slice: &Slice) -> Result<NuScenesReport, EvalError> {
         slice.check(&self.rows)?;
-        Ok(self.report_of(&slice, true))
+        Ok(self.report_of(slice, true))
     }
 
     /// Precision and errors over recall, in a slice: of a class and a threshold by their places in the parameters.

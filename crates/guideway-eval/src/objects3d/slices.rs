@@ -107,8 +107,11 @@ impl Slice {
         Ok(())
     }
 
-    /// How often a frame counts.
-    pub(crate) fn times_of(&self, frame: u32) -> u32 {
+    /// How often a frame counts: 0 where it is not in the slice.
+    ///
+    /// # Panics
+    /// When a mask is shorter.
+    pub fn times_of(&self, frame: u32) -> u32 {
         let frame = frame as usize;
         if self.frames.as_ref().is_some_and(|mask| !mask[frame]) {
             return 0;

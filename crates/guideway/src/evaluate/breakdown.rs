@@ -46,6 +46,9 @@ const MOST_VALUES: usize = 12;
 /// Confidence of intervals where there is one recording.
 const CONFIDENCE: f64 = 0.95;
 
+/// A slice of frames: its name, and a flag per frame.
+pub(super) type FrameSlice = (String, Vec<bool>);
+
 /// A slice before a matching is seen through it.
 pub(super) enum Cut {
     /// Of an area range, by its place.
@@ -56,10 +59,10 @@ pub(super) enum Cut {
 
 impl Cut {
     /// Slices of frames by name, as a query makes them.
-    pub(super) fn of_frames(slices: Vec<(String, Vec<bool>)>) -> Vec<Self> {
-        let slices = slices.into_iter();
+    pub(super) fn of_frames(slices: &[FrameSlice]) -> Vec<Self> {
+        let slices = slices.iter();
         slices
-            .map(|(name, flags)| Self::Rows(Slice::new(&name).frames(flags)))
+            .map(|(name, flags)| Self::Rows(Slice::new(name).frames(flags.clone())))
             .collect()
     }
 }
@@ -158,14 +161,20 @@ pub(super) struct SliceValue {
 }
 
 impl Workspace {
-    /// The slices that the labels and frames of an evaluation have.
-    pub(super) fn cuts(&self, case: &Case, (dataset, rows): (&Dataset, &[u64])) -> Result<Vec<Cut>, Error> {
+    /// The slices that the labels and frames of an evaluation have. `told` is what its frames say of themselves.
+    pub(super) fn cuts(
+        &self,
+        case: &Case,
+        (dataset, rows): (&Dataset, &[u64]),
+        told: &[FrameSlice],
+    ) -> Result<Vec<Cut>, Error> {
         let (truth, mut cuts) = (&case.truth, Vec::new());
         if case.is_in_space() {
             let labels = &case.space.labels;
             let away = |label: &LabelInfo| Some(label.cuboid.first()?.hypot(*label.cuboid.get(1)?));
-            cut_labels(&mut cuts, labels.iter().map(|label| (away(label), label.occlusion)));
-            cuts.extend(Cut::of_frames(self.told_of_frames(truth)?));
+            let known = labels.iter().map(|label| (away(label), label.occlusion));
+            cuts.extend(slices_of_labels(known, &[]).into_iter().map(Cut::Rows));
+            cuts.extend(Cut::of_frames(told));
             return Ok(cuts);
         }
         let areas = guideway_eval::coco::CocoParams::default().areas;
@@ -179,8 +188,8 @@ impl Workspace {
                 facts.and_then(|facts| facts.occlusion),
             )
         });
-        cut_labels(&mut cuts, known);
-        cuts.extend(Cut::of_frames(self.told_of_frames(truth)?));
+        cuts.extend(slices_of_labels(known, &[]).into_iter().map(Cut::Rows));
+        cuts.extend(Cut::of_frames(told));
         Ok(cuts)
     }
 
@@ -213,7 +222,7 @@ impl Workspace {
     }
 
     /// Slices of frames by what their attributes say of weather and time of day; of sweeps by what all pictures of their recording say.
-    fn told_of_frames(&self, truth: &Truth) -> Result<Vec<(String, Vec<bool>)>, Error> {
+    pub(super) fn told_of_frames(&self, truth: &Truth) -> Result<Vec<FrameSlice>, Error> {
         let mut values: Vec<[Option<String>; 2]> = Vec::with_capacity(truth.frames.len());
         // Sweeps, of which nobody wrote down the weather.
         let mut silent = Vec::new();
@@ -264,25 +273,30 @@ impl Workspace {
     }
 }
 
-/// Slices of labels by their distance over ground, m, and their occlusion, each where it is known.
-fn cut_labels(cuts: &mut Vec<Cut>, known: impl Iterator<Item = (Option<f64>, Option<i64>)>) {
-    let known: Vec<(Option<f64>, Option<i64>)> = known.collect();
-    let mut push = |name: String, is_in: &dyn Fn(Option<f64>, Option<i64>) -> bool| {
-        let mask: Vec<bool> = known.iter().map(|(away, occlusion)| is_in(*away, *occlusion)).collect();
+/// Slices of labels by their distance over ground, m, and their occlusion, each where it is known. Where the distances of detections are given, a false alarm counts by its own.
+pub(super) fn slices_of_labels(labels: impl Iterator<Item = (Option<f64>, Option<i64>)>, found: &[f64]) -> Vec<Slice> {
+    let (ranges, occlusions): (Vec<Option<f64>>, Vec<Option<i64>>) = labels.unzip();
+    let mut slices = Vec::new();
+    let mut push = |slice: Slice, mask: Vec<bool>| {
         if mask.contains(&true) {
-            cuts.push(Cut::Rows(Slice::new(&name).labels(mask)));
+            slices.push(slice.labels(mask));
         }
     };
     for (at, from) in RANGES_M.iter().enumerate() {
         let to = RANGES_M.get(at + 1);
         let name = to.map_or_else(|| format!("range={from}+"), |to| format!("range={from}-{to}"));
-        push(name, &|away, _| {
-            away.is_some_and(|metres| metres >= *from && to.is_none_or(|to| metres < *to))
-        });
+        let is_in = |metres: f64| metres >= *from && to.is_none_or(|to| metres < *to);
+        let mut slice = Slice::new(&name);
+        if !found.is_empty() {
+            slice = slice.detections(found.iter().map(|metres| is_in(*metres)).collect());
+        }
+        push(slice, ranges.iter().map(|metres| metres.is_some_and(is_in)).collect());
     }
     for (code, level) in (0..).zip(OCCLUSIONS) {
-        push(format!("occlusion={level}"), &|_, occlusion| occlusion == Some(code));
+        let mask = occlusions.iter().map(|occlusion| *occlusion == Some(code)).collect();
+        push(Slice::new(&format!("occlusion={level}")), mask);
     }
+    slices
 }
 
 impl Case {
@@ -454,7 +468,7 @@ struct Number<'a> {
 }
 
 /// `class=car,area=small` as class and slice; `None` for what is no slice of a breakdown.
-fn parse(slice: &str) -> Option<(Option<&str>, &str)> {
+pub(super) fn parse(slice: &str) -> Option<(Option<&str>, &str)> {
     let is_key = |slice: &str| slice.split_once('=').is_some_and(|(key, _)| KEYS.contains(&key));
     if is_key(slice) {
         return Some((None, slice));

@@ -9,8 +9,9 @@ use guideway_eval::mistakes::{Exposure, GroupParams};
 use guideway_schema::{MetricRow, MistakeRow};
 use serde::Serialize;
 
-use super::breakdown::Cut;
+use super::breakdown::{Cut, FrameSlice, parse};
 use super::case::{Case, Truth};
+use super::rules::Sliced;
 use super::{EvalReport, slice};
 use crate::dataset::text;
 use crate::error::Error;
@@ -134,8 +135,13 @@ impl Workspace {
         let case_a = self.case_of(&a, &dataset_a, &rows)?;
         let case_b = self.case_of(&b, &dataset_b, &rows)?;
         let mut raw = compared(&case_a, &case_b, &params)?;
-        if let Some(sql) = &options.by {
-            let cuts = self.cuts_of_query(sql, &case_a.truth)?;
+        let told = self.told_of_frames(&case_a.truth)?;
+        let asked = match &options.by {
+            Some(sql) => self.slices_of_frames(sql, &case_a.truth)?,
+            None => Vec::new(),
+        };
+        if !asked.is_empty() {
+            let cuts = Cut::of_frames(&asked);
             raw.extend(parts_compared([&case_a, &case_b], &cuts, &params)?.map(|raw| Raw {
                 of_frames: true,
                 // By class they are many.
@@ -143,7 +149,7 @@ impl Workspace {
                 ..raw
             }));
         }
-        let cuts = self.cuts(&case_a, (&dataset_a, &rows))?;
+        let cuts = self.cuts(&case_a, (&dataset_a, &rows), &told)?;
         raw.extend(parts_compared([&case_a, &case_b], &cuts, &params)?);
         raw.extend(self.rates_compared([&a, &b], &case_a.truth, &params)?);
         let tracks = self.tracks_compared([(&a, &case_a), (&b, &case_b)], (&dataset_a, &rows), &params)?;
@@ -155,11 +161,16 @@ impl Workspace {
             delta,
         }));
         let groups = case_a.truth.groups();
-        let rules = self.rules_drawn([&a, &b], (&dataset_a, &rows, &groups), &params)?;
+        let sliced = Sliced {
+            labels: true,
+            told: &told,
+            asked: &asked,
+        };
+        let rules = self.rules_drawn([&a, &b], (&dataset_a, &rows, &groups), sliced, &params)?;
         raw.extend(rules.into_iter().map(|rule| Raw {
             slice: rule.slice,
-            of_frames: false,
-            of_breakdown: false,
+            of_frames: rule.of_frames,
+            of_breakdown: rule.of_breakdown,
             higher_is_better: rule.higher_is_better,
             delta: rule.delta,
         }));
@@ -185,13 +196,8 @@ impl Workspace {
         })
     }
 
-    /// The slices that a query makes.
-    pub(super) fn cuts_of_query(&self, sql: &str, truth: &Truth) -> Result<Vec<Cut>, Error> {
-        Ok(Cut::of_frames(self.slices_of_frames(sql, truth)?))
-    }
-
-    /// Slices of frames by name, each with a flag per image.
-    fn slices_of_frames(&self, sql: &str, truth: &Truth) -> Result<Vec<(String, Vec<bool>)>, Error> {
+    /// The slices that a query makes of frames.
+    pub(super) fn slices_of_frames(&self, sql: &str, truth: &Truth) -> Result<Vec<FrameSlice>, Error> {
         let inner = sql.trim().trim_end_matches(';');
         let mut result = self.query(&format!(
             "SELECT DISTINCT q.frame_id AS frame_id, CAST(q.slice AS VARCHAR) AS slice FROM (\n{inner}\n) q \
@@ -212,7 +218,7 @@ impl Workspace {
                 }
             }
         }
-        let slices: Vec<(String, Vec<bool>)> = frames
+        let slices: Vec<FrameSlice> = frames
             .into_iter()
             .map(|(name, ids)| {
                 (
@@ -220,7 +226,7 @@ impl Workspace {
                     truth.frames.iter().map(|frame| ids.contains(&frame.frame_id)).collect(),
                 )
             })
-            .filter(|(_, flags): &(String, Vec<bool>)| flags.contains(&true))
+            .filter(|(_, flags): &FrameSlice| flags.contains(&true))
             .collect();
         if slices.is_empty() {
             return Err(Error::usage(
@@ -360,7 +366,7 @@ fn rules_compared(a: &EvalReport, b: &EvalReport) -> Vec<EvalDelta> {
                 metric: metric.metric.clone(),
                 slice: metric.slice.clone(),
                 of_frames: false,
-                of_breakdown: false,
+                of_breakdown: parse(&metric.slice).is_some(),
                 baseline: metric.value,
                 candidate: other.value,
                 delta: metric.value.zip(other.value).map(|(a, b)| b - a),

@@ -6,7 +6,7 @@ use guideway_core::Reporter;
 use guideway_core::hint::closest;
 use serde::{Deserialize, Serialize};
 
-use super::breakdown::SliceValue;
+use super::breakdown::Cut;
 use super::{DiffOptions, EvalDelta, EvalReport};
 use crate::error::{Error, ErrorKind};
 use crate::workspace::Workspace;
@@ -201,11 +201,7 @@ impl Workspace {
             None => None,
         };
         let slices = match &gate.by {
-            Some(sql) if diff.is_none() => {
-                let (dataset, rows) = self.dataset_split(&report.on)?;
-                let case = self.case_of(&report, &dataset, &rows)?;
-                case.slice_values(&self.cuts_of_query(sql, &case.truth)?, None)?
-            }
+            Some(sql) if diff.is_none() => self.values_by(sql, &report)?,
             _ => Vec::new(),
         };
         let compared = diff.as_ref().map_or(&[][..], |diff| diff.deltas.as_slice());
@@ -223,12 +219,43 @@ impl Workspace {
     }
 }
 
+impl Workspace {
+    /// The numbers of the slices that a query makes.
+    fn values_by(&self, sql: &str, report: &EvalReport) -> Result<Vec<InSlice>, Error> {
+        let (dataset, rows) = self.dataset_split(&report.on)?;
+        let case = self.case_of(report, &dataset, &rows)?;
+        let asked = self.slices_of_frames(sql, &case.truth)?;
+        let own = case.slice_values(&Cut::of_frames(&asked), None)?.into_iter();
+        let mut values: Vec<InSlice> = own
+            .map(|own| InSlice {
+                metric: own.metric.to_owned(),
+                slice: own.slice,
+                value: own.value,
+            })
+            .collect();
+        let rules = self.rules_by(report, (&dataset, &rows, &case.truth.groups()), &asked, None)?;
+        values.extend(rules.into_iter().flat_map(|rule| rule.metrics).map(|row| InSlice {
+            metric: row.metric,
+            slice: row.slice,
+            value: row.value,
+        }));
+        Ok(values)
+    }
+}
+
+/// A number of a slice that a query makes.
+struct InSlice {
+    metric: String,
+    slice: String,
+    value: Option<f64>,
+}
+
 /// One result for each limit of a rule.
 fn judge(
     rule: &GateRule,
     report: &EvalReport,
     compared: &[EvalDelta],
-    slices: &[SliceValue],
+    slices: &[InSlice],
 ) -> Result<Vec<GateResult>, Error> {
     let delta = compared
         .iter()

@@ -181,7 +181,8 @@ impl Workspace {
         let mut rule_sets = BTreeMap::new();
         let mut rule_metrics = Vec::new();
         let of_model = (model.name.as_str(), on, predict_run_id.as_str());
-        let with_groups = (&dataset, rows.as_slice(), groups.as_slice());
+        let told = self.told_of_frames(&case.truth)?;
+        let with_groups = (&dataset, rows.as_slice(), groups.as_slice(), told.as_slice());
         for (name, outcome) in self.rule_sets(options, with_groups, of_model, &run_id, reporter)? {
             rule_metrics.extend(outcome.metrics);
             rule_sets.insert(name, outcome.report);
@@ -246,7 +247,7 @@ impl Workspace {
         let events: Vec<EventRow> = found.iter().map(|wrong| case.event_row(wrong, &run_id)).collect();
         let over_time = self.mistakes(&case, &found, &events, &run_id)?;
         task.note("slices");
-        let cuts = self.cuts(&case, (&dataset, &rows))?;
+        let cuts = self.cuts(&case, (&dataset, &rows), &told)?;
         let mut metrics = metrics;
         metrics.extend(case.breakdown(&cuts, &run_id, &bootstrap)?);
         metrics.extend(over_time.metrics);

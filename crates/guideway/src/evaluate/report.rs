@@ -8,11 +8,12 @@ use guideway_eval::calibration::{Calibration, calibrate, scored};
 use guideway_eval::coco::{CocoParams, DetectionState, IouType, assign, confusion};
 use guideway_eval::events::{EventParams, SpaceEventParams};
 use guideway_eval::stats::wilson;
+use guideway_schema::MetricRow;
 use serde::Serialize;
 
-use super::breakdown::{BreakdownRow, SliceValue};
+use super::breakdown::{BreakdownRow, Cut, SliceValue};
 use super::case::Case;
-use super::rules::is_rule_metric;
+use super::rules::{RuleTable, asked_tables, is_rule_metric};
 use super::{DiffOptions, Driven, EvalDiff, EvalReport, RESAMPLES};
 use crate::atomic::write_atomic;
 use crate::error::Error;
@@ -81,6 +82,8 @@ struct Numbers<'a> {
     comparison: Option<&'a EvalDiff>,
     /// Slices of frames, where some were asked for.
     slices: Vec<SliceValue>,
+    /// The same by the rules of other benchmarks.
+    rule_slices: Vec<MetricRow>,
 }
 
 impl Workspace {
@@ -107,16 +110,22 @@ impl Workspace {
             }
             None => None,
         };
-        let slices = match &options.by {
+        let (slices, rule_slices) = match &options.by {
             Some(sql) => {
                 let bootstrap = BootstrapParams {
                     resamples: RESAMPLES,
                     ..BootstrapParams::default()
                 };
-                case.slice_values(&self.cuts_of_query(sql, &case.truth)?, Some(&bootstrap))?
+                let asked = self.slices_of_frames(sql, &case.truth)?;
+                let of_case = (&dataset, rows.as_slice(), &*case.truth.groups());
+                (
+                    case.slice_values(&Cut::of_frames(&asked), Some(&bootstrap))?,
+                    self.rules_by(&report, of_case, &asked, Some(&bootstrap))?,
+                )
             }
-            None => Vec::new(),
+            None => (Vec::new(), Vec::new()),
         };
+        let asked_by_rules = asked_tables(&rule_slices);
         let params = CocoParams::default();
         let every = assign(
             &case.truth.arrays,
@@ -136,6 +145,7 @@ impl Workspace {
             breakdown: report.breakdown(),
             comparison: comparison.as_ref(),
             slices,
+            rule_slices: rule_slices.into_iter().flat_map(|slice| slice.metrics).collect(),
         };
         let mut page = Page::new(format!("{} on {}", report.model, report.on));
         summary(&mut page, &numbers);
@@ -146,7 +156,12 @@ impl Workspace {
         if has_boxes(&report) {
             classes(&mut page, &report);
         }
-        rule_sets(&mut page, &report);
+        for table in report.rule_tables() {
+            rule_table(&mut page, format!("By the rules of {}", table.title), table);
+        }
+        for table in report.rule_slice_tables() {
+            rule_table(&mut page, format!("Slices by the rules of {}", table.title), table);
+        }
         if !numbers.breakdown.is_empty() {
             breakdown(
                 &mut page,
@@ -172,6 +187,13 @@ impl Workspace {
             "slices.svg",
             (&slices, has_boxes(&report)),
         )?;
+        for table in asked_by_rules {
+            rule_table(
+                &mut page,
+                format!("Slices that were asked for, by the rules of {}", table.title),
+                table,
+            );
+        }
         let json = out.join("report.json");
         let bytes = serde_json::to_vec_pretty(&numbers).map_err(|err| Error::corrupt("the report", err))?;
         write_atomic(&json, &bytes)?;
@@ -353,28 +375,26 @@ fn classes(page: &mut Page, report: &EvalReport) {
     page.table(&["class", "labels", "AP", "AP50", "AP75", "AR100"], rows.collect());
 }
 
-/// A table for each benchmark whose rules were asked for.
-fn rule_sets(page: &mut Page, report: &EvalReport) {
-    for table in report.rule_tables() {
-        page.heading(format!("By the rules of {}", table.title));
-        let (keys, metrics) = (table.keys.iter(), table.metrics.iter());
-        let head: Vec<&str> = keys
-            .map(String::as_str)
-            .chain(["labels"])
-            .chain(metrics.map(String::as_str))
-            .collect();
-        let number = |(value, decimals): (&Option<f64>, &usize)| {
-            value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
-        };
-        let rows = table.rows.iter().map(|row| {
-            let labels = row.labels.map_or_else(|| "–".to_owned(), |labels| labels.to_string());
-            let values = row.values.iter().zip(&table.decimals).map(number);
-            row.keys.iter().cloned().chain([labels]).chain(values).collect()
-        });
-        page.table(&head, rows.collect());
-        for note in table.notes {
-            page.text(note);
-        }
+/// The numbers of a benchmark whose rules were asked for.
+fn rule_table(page: &mut Page, heading: String, table: RuleTable) {
+    page.heading(heading);
+    let (keys, metrics) = (table.keys.iter(), table.metrics.iter());
+    let head: Vec<&str> = keys
+        .map(String::as_str)
+        .chain(["labels"])
+        .chain(metrics.map(String::as_str))
+        .collect();
+    let number = |(value, decimals): (&Option<f64>, &usize)| {
+        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+    };
+    let rows = table.rows.iter().map(|row| {
+        let labels = row.labels.map_or_else(|| "–".to_owned(), |labels| labels.to_string());
+        let values = row.values.iter().zip(&table.decimals).map(number);
+        row.keys.iter().cloned().chain([labels]).chain(values).collect()
+    });
+    page.table(&head, rows.collect());
+    for note in table.notes {
+        page.text(note);
     }
 }
 

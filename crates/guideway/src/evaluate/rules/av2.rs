@@ -7,6 +7,7 @@ use guideway_eval::objects3d::Keep;
 use serde_json::{Map, Value};
 
 use super::objects::Objects;
+use super::parts::{Sliced, parts};
 use super::space::{Placed, without_labels};
 use super::{Computed, Measured, MetricSet, Tally, resolve, to_value};
 use crate::error::Error;
@@ -23,6 +24,7 @@ pub(super) fn params(classes: &[String]) -> Av2Params {
 pub(super) fn compute(
     objects: &Objects,
     given: Option<&Map<String, Value>>,
+    sliced: Sliced<'_>,
     tally: &mut Tally,
 ) -> Result<Computed, Error> {
     let placed = Placed::of(objects, tally);
@@ -50,21 +52,21 @@ pub(super) fn compute(
         n_gts: columns.truth.len() as u64,
         n_sweeps: placed.frames as u64,
     };
-    let labels: Vec<(String, u64)> = report
-        .report
-        .labels
-        .iter()
-        .map(|(category, labels)| (category.to_owned(), *labels))
-        .collect();
+    let (reported, used) = (to_value(&report)?, to_value(&params)?);
+    let parts = parts(sliced.of_columns(&columns), move |slice| {
+        let labels: Vec<(String, u64)> = params
+            .categories
+            .iter()
+            .zip(&matches.rows.per_class)
+            .map(|(category, rows)| (category.clone(), rows.positives(slice)))
+            .collect();
+        Ok(values(&matches.report_of_part(slice)?, &labels))
+    })?;
     Ok(Computed {
-        values: values(&report.report, &labels),
-        report: to_value(&report)?,
-        params: to_value(&params)?,
+        report: reported,
+        params: used,
         notes,
-        again: Box::new(move |times| {
-            let drawn = matches.report_of_draw(times)?;
-            Ok(values(&drawn, &labels).into_iter().map(|value| value.value).collect())
-        }),
+        parts,
     })
 }
 

@@ -25,6 +25,7 @@ use guideway_eval::kitti::{
 use serde_json::{Map, Value};
 
 use super::objects::{LabelObject, Objects};
+use super::parts::{Sliced, parts};
 use super::{Computed, Measured, MetricSet, Tally, resolve, to_value};
 use crate::error::Error;
 
@@ -153,6 +154,7 @@ impl Builder<'_> {
 pub(super) fn compute(
     objects: &Objects,
     given: Option<&Map<String, Value>>,
+    sliced: Sliced<'_>,
     tally: &mut Tally,
 ) -> Result<Computed, Error> {
     let params = resolve(MetricSet::Kitti, &params(&objects.classes), given)?;
@@ -224,17 +226,15 @@ pub(super) fn compute(
     let (reported, used) = (to_value(&report)?, to_value(&params)?);
     let images: Vec<u32> = builder.frames.into_keys().collect();
     let matches = match_detections(&truth, &detections, &params)?;
+    let parts = parts(sliced.of_frames(), move |slice| {
+        let times: Vec<u32> = images.iter().map(|frame| slice.times_of(*frame)).collect();
+        Ok(values(&matches.report_of_draw(&times)?, &params, &metrics))
+    })?;
     Ok(Computed {
-        values: values(&report, &params, &metrics),
         report: reported,
         params: used,
         notes: Vec::new(),
-        again: Box::new(move |times| {
-            let times: Vec<u32> = images.iter().map(|frame| times[*frame as usize]).collect();
-            let drawn = matches.report_of_draw(&times)?;
-            let values = values(&drawn, &params, &metrics);
-            Ok(values.into_iter().map(|value| value.value).collect())
-        }),
+        parts,
     })
 }
 

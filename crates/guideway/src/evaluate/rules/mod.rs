@@ -7,6 +7,7 @@
 //! | [`space`] | what nuScenes and Argoverse 2 have in common: which objects in the ego frame count |
 //! | [`asked`] | of which frames events are asked in space, and the objects in them |
 //! | [`nuscenes`], [`av2`] | these two |
+//! | [`parts`] | the numbers of slices, from the same matching |
 //! | [`table`] | the numbers as tables for people |
 //! | [`drawn`] | intervals of the numbers, single and paired |
 //!
@@ -18,6 +19,7 @@ mod drawn;
 mod kitti;
 mod nuscenes;
 mod objects;
+mod parts;
 mod space;
 mod table;
 #[cfg(test)]
@@ -37,11 +39,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::objects::Objects;
+use self::parts::Part;
 use super::RESAMPLES;
+use super::breakdown::FrameSlice;
 use crate::error::{Error, ErrorKind};
 use crate::workspace::{Workspace, quote};
 
 pub(super) use self::asked::{Asked, InSpace};
+pub(super) use self::parts::Sliced;
+pub(super) use self::table::asked_tables;
 pub use self::table::{RuleRow, RuleTable};
 
 /// The rules of a benchmark.
@@ -156,15 +162,11 @@ impl EvalOptions {
         Ok(())
     }
 
-    /// What makes a run with rule sets another one than a run without: nothing where there are none. `intervals` is there since runs of before had none.
+    /// What makes a run with rule sets another one than a run without: nothing where there are none. `slices` is there since runs of before had none.
     pub(super) fn identify(&self, id: IdBuilder) -> IdBuilder {
         self.rule_sets().fold(id, |id, set| {
             let id = id.text("metrics").text(set.name());
-            let id = if set.is_computed_here() {
-                id.text("intervals")
-            } else {
-                id
-            };
+            let id = if set.is_computed_here() { id.text("slices") } else { id };
             match self.params.get(set.name()) {
                 Some(params) => id.text(&params.to_string()),
                 None => id,
@@ -227,6 +229,18 @@ struct Measured {
 }
 
 impl Measured {
+    /// The same of a slice.
+    fn within(self, slice: &str) -> Self {
+        Self {
+            slice: if self.slice == "all" {
+                slice.to_owned()
+            } else {
+                format!("{},{slice}", self.slice)
+            },
+            ..self
+        }
+    }
+
     /// Its name among those of all rule sets.
     fn name(&self, set: MetricSet) -> String {
         format!("{}/{}", set.name(), self.metric)
@@ -248,7 +262,7 @@ impl Measured {
     }
 }
 
-/// Measures again with each frame counted so many times; gives the numbers in the order of [`Computed::values`].
+/// Measures again with each frame counted so many times; gives the numbers in the order of [`Part::values`].
 type Again = Box<dyn Fn(&[u32]) -> Result<Vec<Option<f64>>, EvalError> + Send + Sync>;
 
 /// The numbers of a rule set, before they have a run.
@@ -256,8 +270,8 @@ struct Computed {
     report: Value,
     params: Value,
     notes: Vec<String>,
-    values: Vec<Measured>,
-    again: Again,
+    /// Those of everything come first.
+    parts: Vec<Part>,
 }
 
 impl MetricSet {
@@ -266,14 +280,15 @@ impl MetricSet {
         self,
         objects: &Objects,
         given: Option<&Map<String, Value>>,
+        sliced: Sliced<'_>,
         tally: &mut Tally,
     ) -> Result<Option<Computed>, Error> {
         match self {
             // Tracks are made first, and compared where the events are.
             Self::Coco | Self::Tracking => Ok(None),
-            Self::Kitti => kitti::compute(objects, given, tally).map(Some),
-            Self::NuScenes => nuscenes::compute(objects, given, tally).map(Some),
-            Self::Av2 => av2::compute(objects, given, tally).map(Some),
+            Self::Kitti => kitti::compute(objects, given, sliced, tally).map(Some),
+            Self::NuScenes => nuscenes::compute(objects, given, sliced, tally).map(Some),
+            Self::Av2 => av2::compute(objects, given, sliced, tally).map(Some),
         }
     }
 }
@@ -330,11 +345,11 @@ impl Workspace {
         ))
     }
 
-    /// Computes the rule sets that are asked for. `groups` has the recording of each row.
+    /// Computes the rule sets that are asked for. `groups` has the recording of each row; `told` are slices of frames.
     pub(super) fn rule_sets(
         &self,
         options: &EvalOptions,
-        (dataset, rows, groups): (&Dataset, &[u64], &[u32]),
+        (dataset, rows, groups, told): (&Dataset, &[u64], &[u32], &[FrameSlice]),
         (model, on, predict_run_id): (&str, &str, &str),
         run_id: &str,
         reporter: &dyn Reporter,
@@ -355,22 +370,27 @@ impl Workspace {
         for set in options.rule_sets() {
             let mut tally = Tally::default();
             let given = options.params.get(set.name()).and_then(Value::as_object);
-            let Some(mut computed) = set.compute(&objects, given, &mut tally)? else {
+            let sliced = Sliced {
+                labels: true,
+                told,
+                asked: &[],
+            };
+            let Some(mut computed) = set.compute(&objects, given, sliced, &mut tally)? else {
                 continue;
             };
             tally.send(&format!("metrics of {}", set.name()), reporter);
             computed.notes.extend(tally.notes());
-            let ends = computed.intervals(groups, &bootstrap)?;
-            let rows = computed.values.into_iter().zip(ends);
+            let mut metrics = Vec::new();
+            for part in computed.parts {
+                metrics.extend(part.rows(set, run_id, (groups, Some(&bootstrap)))?);
+            }
             let outcome = Outcome {
                 report: RuleSetReport {
                     report: computed.report,
                     params: computed.params,
                     notes: computed.notes,
                 },
-                metrics: rows
-                    .map(|(value, ends)| value.row(set, run_id, ends, bootstrap.confidence))
-                    .collect(),
+                metrics,
             };
             outcomes.insert(set.name().to_owned(), outcome);
         }

@@ -11,6 +11,7 @@ use guideway_eval::objects3d::{Keep, Named, Truth3d};
 use serde_json::{Map, Value};
 
 use super::objects::{LabelObject, Objects};
+use super::parts::{Sliced, parts};
 use super::space::{Columns, Placed, without_labels};
 use super::{Computed, Measured, MetricSet, Tally, resolve, to_value};
 use crate::error::Error;
@@ -52,6 +53,7 @@ pub(super) fn params(classes: &[String]) -> NuScenesParams {
 pub(super) fn compute(
     objects: &Objects,
     given: Option<&Map<String, Value>>,
+    sliced: Sliced<'_>,
     tally: &mut Tally,
 ) -> Result<Computed, Error> {
     let placed = Placed::of(objects, tally);
@@ -91,21 +93,21 @@ pub(super) fn compute(
             pred: matches.rows.detections(),
         },
     };
-    let labels: Vec<(String, u64)> = params
-        .class_range
-        .names()
-        .zip(&matches.rows.per_class)
-        .map(|(class, rows)| (class.to_owned(), rows.label.len() as u64))
-        .collect();
+    let (reported, used) = (to_value(&report)?, to_value(&params)?);
+    let parts = parts(sliced.of_columns(&columns), move |slice| {
+        let labels: Vec<(String, u64)> = params
+            .class_range
+            .names()
+            .zip(&matches.rows.per_class)
+            .map(|(class, rows)| (class.to_owned(), rows.positives(slice)))
+            .collect();
+        Ok(values(&matches.report_of_part(slice)?, &labels))
+    })?;
     Ok(Computed {
-        values: values(&report.summary, &labels),
-        report: to_value(&report)?,
-        params: to_value(&params)?,
+        report: reported,
+        params: used,
         notes,
-        again: Box::new(move |times| {
-            let drawn = matches.report_of_draw(times)?;
-            Ok(values(&drawn, &labels).into_iter().map(|value| value.value).collect())
-        }),
+        parts,
     })
 }
 

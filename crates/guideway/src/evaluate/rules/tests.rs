@@ -89,7 +89,7 @@ fn classes_have_the_overlaps_and_ranges_of_their_benchmarks() {
 }
 
 /// A model whose results are planted: nothing predicts.
-fn plant(
+pub(super) fn plant(
     workspace: &Workspace,
     name: &str,
     on: &str,
@@ -134,7 +134,7 @@ fn plant(
 
 /// How detections differ from labels.
 #[derive(Default)]
-struct Planted {
+pub(super) struct Planted {
     /// By so many metres, along the ego's axes.
     moved: DVec3,
     /// By so many metres a second.
@@ -144,7 +144,7 @@ struct Planted {
 }
 
 /// The labels of a dataset as detections of a model.
-fn labels_as_detections(
+pub(super) fn labels_as_detections(
     workspace: &Workspace,
     (model, on): (&str, &str),
     run_id: &str,
@@ -211,14 +211,14 @@ fn labels_as_detections(
     (boxes, cuboids)
 }
 
-fn asking(sets: impl IntoIterator<Item = MetricSet>) -> EvalOptions {
+pub(super) fn asking(sets: impl IntoIterator<Item = MetricSet>) -> EvalOptions {
     EvalOptions {
         metrics: sets.into_iter().collect(),
         ..EvalOptions::default()
     }
 }
 
-fn value(report: &crate::EvalReport, metric: &str, slice: &str) -> f64 {
+pub(super) fn value(report: &crate::EvalReport, metric: &str, slice: &str) -> f64 {
     let found = report
         .metrics
         .iter()
@@ -229,7 +229,7 @@ fn value(report: &crate::EvalReport, metric: &str, slice: &str) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-fn near(found: f64, expected: f64) {
+pub(super) fn near(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-9, "{found} {expected}");
 }
 
