@@ -91,6 +91,17 @@ impl Matches {
         Ok(self.report_of(slice, true))
     }
 
+    /// The same for one slice and its draws, and sooner: see [`Matches3d::within`](crate::objects3d::Matches3d::within).
+    ///
+    /// # Errors
+    /// When a mask has another length than the columns that were matched.
+    pub fn within(&self, slice: &Slice) -> Result<Self, EvalError> {
+        Ok(Self {
+            params: self.params.clone(),
+            rows: self.rows.within(slice)?,
+        })
+    }
+
     fn report_of(&self, slice: &Slice, without_lost: bool) -> Av2Report {
         let params = &self.params;
         let recalls = linspace(0.0, 1.0, params.num_recall_samples);
@@ -194,11 +205,11 @@ fn summarize(
 fn average_precision(class: &ClassMatches3d, threshold: usize, slice: &Slice, positives: u64, recalls: &[f64]) -> f64 {
     let (mut precision, mut recall) = (Vec::new(), Vec::new());
     let mut hits = 0_u64;
-    for (_, hit) in class.ranked(threshold, slice) {
+    class.ranked(threshold, slice).for_each(|(_, hit)| {
         hits += u64::from(hit);
         precision.push(hits as f64 / ((precision.len() + 1) as f64 + f64::EPSILON));
         recall.push(hits as f64 / positives as f64);
-    }
+    });
     if precision.is_empty() {
         return 0.0;
     }

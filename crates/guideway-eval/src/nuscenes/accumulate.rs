@@ -83,6 +83,17 @@ impl Matches {
         Ok(self.report_of(slice, true))
     }
 
+    /// The same for one slice and its draws, and sooner: see [`Matches3d::within`](crate::objects3d::Matches3d::within).
+    ///
+    /// # Errors
+    /// When a mask has another length than the columns that were matched.
+    pub fn within(&self, slice: &Slice) -> Result<Self, EvalError> {
+        Ok(Self {
+            params: self.params.clone(),
+            rows: self.rows.within(slice)?,
+        })
+    }
+
     /// Precision and errors over recall, in a slice: of a class and a threshold by their places in the parameters.
     ///
     /// # Errors
@@ -184,7 +195,7 @@ fn curve(class: &ClassMatches3d, threshold: usize, slice: &Slice, params: &NuSce
     let (mut hit_score, mut hit_errors): (Vec<f64>, Vec<&TpErrors>) = (Vec::new(), Vec::new());
     let mut hits = 0_u64;
     if positives > 0 {
-        for (rank, hit) in class.ranked(threshold, slice) {
+        class.ranked(threshold, slice).for_each(|(rank, hit)| {
             hits += u64::from(hit);
             precision.push(hits as f64 / (precision.len() + 1) as f64);
             recall.push(hits as f64 / positives as f64);
@@ -193,7 +204,7 @@ fn curve(class: &ClassMatches3d, threshold: usize, slice: &Slice, params: &NuSce
                 hit_score.push(class.score[rank]);
                 hit_errors.push(&class.errors[rank]);
             }
-        }
+        });
     }
     if hits == 0 {
         let zeros = vec![0.0; recalls.len()];

@@ -378,6 +378,30 @@ proptest! {
     }
 
     #[test]
+    fn a_matching_within_a_slice_says_the_same_of_its_draws(
+        seed in any::<u64>(),
+        times in prop::collection::vec(0..4_u32, 6),
+        frames in prop::option::of(prop::collection::vec(any::<bool>(), 6)),
+        every in 1..4_usize,
+    ) {
+        let (truth, detections) = scene(seed, 6, 3);
+        let matches = run(&truth, &detections);
+        let slice = Slice {
+            labels: Some((0..truth.len()).map(|row| row % every == 0).collect()),
+            detections: Some((0..detections.len()).map(|row| row % 2 == 0).collect()),
+            frames,
+            ..Slice::new("some")
+        };
+        let within = matches.within(&slice).unwrap();
+        prop_assert!(within.rows.detections() <= matches.rows.detections());
+        for part in [slice.clone(), slice.times(times)] {
+            // to the bit, where a class without labels has no number
+            let [own, all] = [&within, &matches].map(|matches| format!("{:?}", matches.report_of_part(&part).unwrap()));
+            prop_assert_eq!(own, all);
+        }
+    }
+
+    #[test]
     fn frames_that_count_so_many_times_are_copies(seed in any::<u64>(), times in prop::collection::vec(0..4_u32, 6)) {
         let (truth, detections) = scene(seed, 6, 3);
         let matches = run(&truth, &detections);

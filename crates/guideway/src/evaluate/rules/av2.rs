@@ -1,13 +1,15 @@
 //! Argoverse 2's detection benchmark on a dataset's objects in space, in the ego frame and without a region of interest: a workspace has no maps.
 
+use std::sync::Arc;
+
 use guideway_core::Cuboid;
 use guideway_eval::av2::files::FilesReport;
-use guideway_eval::av2::{Av2Params, Av2Report, match_detections};
+use guideway_eval::av2::{Av2Params, Av2Report, Matches, match_detections};
 use guideway_eval::objects3d::Keep;
 use serde_json::{Map, Value};
 
 use super::objects::Objects;
-use super::parts::{Sliced, parts};
+use super::parts::{Sliced, narrowed, parts};
 use super::space::{Placed, without_labels};
 use super::{Computed, Measured, MetricSet, Tally, resolve, to_value};
 use crate::error::Error;
@@ -53,14 +55,17 @@ pub(super) fn compute(
         n_sweeps: placed.frames as u64,
     };
     let (reported, used) = (to_value(&report)?, to_value(&params)?);
+    let matches = Arc::new(matches);
     let parts = parts(sliced.of_columns(&columns), move |slice| {
-        let labels: Vec<(String, u64)> = params
-            .categories
-            .iter()
-            .zip(&matches.rows.per_class)
-            .map(|(category, rows)| (category.clone(), rows.positives(slice)))
-            .collect();
-        Ok(values(&matches.report_of_part(slice)?, &labels))
+        let matches = narrowed(&matches, slice, Matches::within)?;
+        Ok(Box::new(move |slice| {
+            let categories = matches.params.categories.iter();
+            let labels: Vec<(String, u64)> = categories
+                .zip(&matches.rows.per_class)
+                .map(|(category, rows)| (category.clone(), rows.positives(slice)))
+                .collect();
+            Ok(values(&matches.report_of_part(slice)?, &labels))
+        }))
     })?;
     Ok(Computed {
         report: reported,

@@ -58,10 +58,11 @@ impl Part {
         let numbers = self.values.len();
         let ends = match params {
             Some(params) => {
+                let again = (self.draws)()?;
                 // What is wrong is said once, here.
-                (self.again)(&vec![1; groups.len()])?;
-                let again = |times: &[u32]| measure(&self.again, times, numbers);
-                intervals_of_within(groups, self.frames.as_deref(), params, again)?
+                again(&vec![1; groups.len()])?;
+                let drawn = |times: &[u32]| measure(&again, times, numbers);
+                intervals_of_within(groups, self.frames.as_deref(), params, drawn)?
             }
             None => vec![[None; 2]; numbers],
         };
@@ -184,12 +185,15 @@ fn compared(
         })
         .collect();
     let once = vec![1; groups.len()];
-    (a.again)(&once)?;
-    (b.again)(&once)?;
+    let again = [(a.draws)()?, (b.draws)()?];
+    let numbers = [a, b].map(|side| side.values.len());
+    for again in &again {
+        again(&once)?;
+    }
     let metrics: Vec<&str> = shared.iter().map(|(metric, ..)| metric.as_str()).collect();
     let deltas = compare_of_within(&metrics, groups, a.frames.as_deref(), params, |second, times| {
-        let side = if second { b } else { a };
-        let all = measure(&side.again, times, side.values.len());
+        let side = usize::from(second);
+        let all = measure(&again[side], times, numbers[side]);
         let place = |(_, of_a, of_b): &(String, usize, usize)| if second { *of_b } else { *of_a };
         shared.iter().map(|shared| all[place(shared)]).collect()
     })?;

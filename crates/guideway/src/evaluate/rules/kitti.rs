@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::{PI, TAU};
+use std::sync::Arc;
 
 use guideway_core::taxonomy::{Taxonomy, normalise};
 use guideway_core::{BBox, Cuboid, DVec3};
@@ -226,9 +227,14 @@ pub(super) fn compute(
     let (reported, used) = (to_value(&report)?, to_value(&params)?);
     let images: Vec<u32> = builder.frames.into_keys().collect();
     let matches = match_detections(&truth, &detections, &params)?;
-    let parts = parts(sliced.of_frames(), move |slice| {
-        let times: Vec<u32> = images.iter().map(|frame| slice.times_of(*frame)).collect();
-        Ok(values(&matches.report_of_draw(&times)?, &params, &metrics))
+    let measured = Arc::new((matches, images, params, metrics));
+    let parts = parts(sliced.of_frames(), move |_| {
+        let measured = Arc::clone(&measured);
+        Ok(Box::new(move |slice| {
+            let (matches, images, params, metrics) = &*measured;
+            let times: Vec<u32> = images.iter().map(|frame| slice.times_of(*frame)).collect();
+            Ok(values(&matches.report_of_draw(&times)?, params, metrics))
+        }))
     })?;
     Ok(Computed {
         report: reported,

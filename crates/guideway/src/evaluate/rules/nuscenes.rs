@@ -4,14 +4,15 @@
 //! (`velocity` of its attributes, m/s along the world's axes), else the difference of its track's places before and after in the world, as the devkit has it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use guideway_eval::nuscenes::files::{AfterFilter, BeforeFilter, FilesReport};
-use guideway_eval::nuscenes::{NuScenesParams, NuScenesReport, TpMetric, match_detections};
+use guideway_eval::nuscenes::{Matches, NuScenesParams, NuScenesReport, TpMetric, match_detections};
 use guideway_eval::objects3d::{Keep, Named, Truth3d};
 use serde_json::{Map, Value};
 
 use super::objects::{LabelObject, Objects};
-use super::parts::{Sliced, parts};
+use super::parts::{Sliced, narrowed, parts};
 use super::space::{Columns, Placed, without_labels};
 use super::{Computed, Measured, MetricSet, Tally, resolve, to_value};
 use crate::error::Error;
@@ -94,14 +95,17 @@ pub(super) fn compute(
         },
     };
     let (reported, used) = (to_value(&report)?, to_value(&params)?);
+    let matches = Arc::new(matches);
     let parts = parts(sliced.of_columns(&columns), move |slice| {
-        let labels: Vec<(String, u64)> = params
-            .class_range
-            .names()
-            .zip(&matches.rows.per_class)
-            .map(|(class, rows)| (class.to_owned(), rows.positives(slice)))
-            .collect();
-        Ok(values(&matches.report_of_part(slice)?, &labels))
+        let matches = narrowed(&matches, slice, Matches::within)?;
+        Ok(Box::new(move |slice| {
+            let names = matches.params.class_range.names();
+            let labels: Vec<(String, u64)> = names
+                .zip(&matches.rows.per_class)
+                .map(|(class, rows)| (class.to_owned(), rows.positives(slice)))
+                .collect();
+            Ok(values(&matches.report_of_part(slice)?, &labels))
+        }))
     })?;
     Ok(Computed {
         report: reported,

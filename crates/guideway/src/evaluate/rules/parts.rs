@@ -4,6 +4,7 @@
 //! have slices of frames alone. A false alarm in space has a range, by which it counts, and no occlusion: there it counts in every slice. A class without labels in a slice is not in
 //! its means.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use guideway_core::Cuboid;
@@ -66,6 +67,9 @@ pub(in crate::evaluate) enum PartKind {
     Asked,
 }
 
+/// Measures a slice, or a draw from it; as many numbers for any.
+pub(super) type Measure = Box<dyn Fn(&Slice) -> Result<Vec<Measured>, EvalError> + Send + Sync>;
+
 /// The numbers of a part.
 pub(super) struct Part {
     pub(super) kind: PartKind,
@@ -74,20 +78,21 @@ pub(super) struct Part {
     /// The frames of a slice of frames.
     pub(super) frames: Option<Vec<bool>>,
     pub(super) values: Vec<Measured>,
-    pub(super) again: Again,
+    /// Prepares to measure draws: what that takes is kept no longer than they do.
+    pub(super) draws: Box<dyn Fn() -> Result<Again, EvalError>>,
 }
 
-/// Measures each slice; those without labels are left out, and so are the numbers of classes that have none in a slice. `measure` gives as many numbers for any slice.
-pub(super) fn parts<M>(slices: Vec<(PartKind, Slice)>, measure: M) -> Result<Vec<Part>, EvalError>
-where
-    M: Fn(&Slice) -> Result<Vec<Measured>, EvalError> + Send + Sync + 'static,
-{
-    let measure = Arc::new(measure);
+/// Measures each slice; those without labels are left out, and so are the numbers of classes that have none in a slice. `prepare` makes ready to measure a slice and draws from it.
+pub(super) fn parts(
+    slices: Vec<(PartKind, Slice)>,
+    prepare: impl Fn(&Slice) -> Result<Measure, EvalError> + 'static,
+) -> Result<Vec<Part>, EvalError> {
+    let prepare = Rc::new(prepare);
     let mut parts = Vec::with_capacity(slices.len());
     for (kind, slice) in slices {
         let is_whole = kind == PartKind::Whole;
         let (mut kept, mut values) = (Vec::new(), Vec::new());
-        for (at, value) in measure(&slice)?.into_iter().enumerate() {
+        for (at, value) in prepare(&slice)?(&slice)?.into_iter().enumerate() {
             if is_whole {
                 values.push(value);
             } else if value.support.is_some_and(|support| support > 0) {
@@ -101,20 +106,35 @@ where
             continue;
         }
         let (name, frames) = (slice.name.clone(), slice.frames.clone());
-        let measure = Arc::clone(&measure);
+        let prepare = Rc::clone(&prepare);
         parts.push(Part {
             kind,
             name,
             frames,
             values,
-            again: Box::new(move |times| {
-                let drawn = measure(&slice.clone().times(times.to_vec()))?;
-                let value = |at: &usize| drawn.get(*at).and_then(|value| value.value);
-                Ok(kept.iter().map(value).collect())
+            draws: Box::new(move || {
+                let (measure, slice, kept) = (prepare(&slice)?, slice.clone(), kept.clone());
+                Ok(Box::new(move |times: &[u32]| {
+                    let drawn = measure(&slice.clone().times(times.to_vec()))?;
+                    let value = |at: &usize| drawn.get(*at).and_then(|value| value.value);
+                    Ok(kept.iter().map(value).collect())
+                }))
             }),
         });
     }
     Ok(parts)
+}
+
+/// A matching for a slice alone, made by `within`; everything is as it is.
+pub(super) fn narrowed<M>(
+    matches: &Arc<M>,
+    slice: &Slice,
+    within: impl Fn(&M, &Slice) -> Result<M, EvalError>,
+) -> Result<Arc<M>, EvalError> {
+    if slice.labels.is_none() && slice.detections.is_none() && slice.frames.is_none() {
+        return Ok(Arc::clone(matches));
+    }
+    within(matches, slice).map(Arc::new)
 }
 
 #[cfg(test)]
