@@ -37,7 +37,6 @@ pub struct RuleRow {
 }
 
 /// A number on its way to a table.
-#[derive(Clone)]
 struct Cell<'a> {
     metric: &'a str,
     /// What it is about, by key.
